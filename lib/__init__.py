@@ -1,0 +1,10 @@
+"""Reference implementations for the book: each module reads like the equations beside it.
+
+Imports go one way, from the top of this list to the bottom::
+
+    widgets  plotting                                pictures; the only modules that know matplotlib
+    training                                         minibatches, records of runs
+    optimizers  networks  linear_models  data        iterates and models
+    layers  losses  schedules                        the pieces they are made of
+    params  checks  claims                           flat parameters, checks of arguments and of claims
+"""

@@ -1,0 +1,73 @@
+"""Checks of arguments: each returns the value it was given, or says which argument is wrong and why."""
+
+from numbers import Integral
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def finite(name: str, value: ArrayLike) -> NDArray:
+    """Return `value` as a floating array, of its own precision, if every entry is a finite number.
+
+    Parameters
+    ----------
+    name
+        What the caller calls the argument; the message begins with it.
+    value
+        Numbers of any shape; integers become float64.
+
+    Raises
+    ------
+    ValueError
+        If an entry is nan or infinite, or is no real number at all.
+
+    Examples
+    --------
+    >>> finite("theta", [1, 2])
+    array([1., 2.])
+    >>> finite("theta", [1, float("nan")])
+    Traceback (most recent call last):
+    ...
+    ValueError: theta must be finite, but 1 of its 2 entries are nan or infinite
+    """
+    array = np.asarray(value)
+    if array.dtype.kind in "biu":
+        array = array.astype(float)
+    if array.dtype.kind != "f":
+        raise ValueError(f"{name} must hold real numbers, but its dtype is {array.dtype}")
+    bad = array.size - np.count_nonzero(np.isfinite(array))
+    if bad:
+        raise ValueError(f"{name} must be finite, but {bad} of its {array.size} entries are nan or infinite")
+    return array
+
+
+def nonnegative(name: str, value: ArrayLike) -> ArrayLike:
+    """Return `value` if it is finite and not below zero, else raise a `ValueError` that names it."""
+    if np.any(finite(name, value) < 0):
+        raise ValueError(f"{name} must not be negative, but it is {value}")
+    return value
+
+
+def positive(name: str, value: ArrayLike) -> ArrayLike:
+    """Return `value` if it is finite and above zero, else raise a `ValueError` that names it."""
+    if np.any(finite(name, value) <= 0):
+        raise ValueError(f"{name} must be positive, but it is {value}")
+    return value
+
+
+def fraction(name: str, value: ArrayLike) -> ArrayLike:
+    """Return `value` if it lies in [0, 1), else raise a `ValueError` that names it."""
+    array = finite(name, value)
+    if np.any((array < 0) | (array >= 1)):
+        raise ValueError(f"{name} must lie in [0, 1), but it is {value}")
+    return value
+
+
+def count(name: str, value: int, low: int = 1, high: int | None = None) -> int:
+    """Return `value` if it is a whole number in [low, high], else raise a `ValueError` that names it."""
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise ValueError(f"{name} must be a whole number, but it is {value!r}")
+    if value < low or (high is not None and value > high):
+        bounds = f"at least {low}" if high is None else f"between {low} and {high}"
+        raise ValueError(f"{name} must be {bounds}, but it is {value}")
+    return int(value)

@@ -1,0 +1,112 @@
+r"""Layers as pairs (init, apply).
+
+`init(rng)` draws the parameters.  `apply(params, h)` returns the output and its *pullback*: the function
+that takes dL/d(output) to (dL/d(params), dL/dh).  There are no caches and no state: what the backward
+pass needs, the pullback remembers.  Leading axes of the parameters are an ensemble.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lib.checks import count
+
+
+class Layer(NamedTuple):
+    """A function with parameters: `init(rng) -> params`, `apply(params, h) -> (output, pullback)`."""
+
+    init: Callable
+    apply: Callable
+
+
+def linear(d_in: int, d_out: int) -> Layer:
+    r"""Affine layer :math:`f = h\,\Omega^T + b`, with He's initialization.
+
+    .. math:: \frac{\partial L}{\partial \Omega} = \Big(\frac{\partial L}{\partial f}\Big)^T h, \qquad
+              \frac{\partial L}{\partial b} = \sum_i \frac{\partial L}{\partial f_i}, \qquad
+              \frac{\partial L}{\partial h} = \frac{\partial L}{\partial f}\, \Omega
+
+    Parameters
+    ----------
+    d_in, d_out
+        Number of inputs and outputs.
+
+    Returns
+    -------
+    Layer
+        With params (Omega, b) of shapes (..., d_out, d_in) and (..., d_out);
+        h of shape (..., n, d_in); f of shape (..., n, d_out).
+        Omega starts as N(0, 2 / d_in), b at zero (He et al. 2015).
+
+    Raises
+    ------
+    ValueError
+        If a size is no positive whole number.
+    """
+    count("d_in", d_in), count("d_out", d_out)
+
+    def init(rng: np.random.Generator) -> tuple:
+        return rng.normal(0, np.sqrt(2 / d_in), (d_out, d_in)), np.zeros(d_out)
+
+    def apply(params: tuple, h: NDArray) -> tuple:
+        Omega, b = params
+
+        def pullback(df: NDArray) -> tuple:
+            return (df.mT @ h, df.sum(axis=-2)), df @ Omega
+
+        return h @ Omega.mT + b[..., None, :], pullback
+
+    return Layer(init, apply)
+
+
+def relu() -> Layer:
+    r"""Rectified linear unit :math:`h = \max(f, 0)`, with derivative 0 at the kink.
+
+    Returns
+    -------
+    Layer
+        Without parameters; h has the shape of f.
+    """
+
+    def apply(_: tuple, f: NDArray) -> tuple:
+        h = np.maximum(f, 0)
+        return h, lambda dh: ((), dh * (h > 0))
+
+    return Layer(lambda rng: (), apply)
+
+
+def serial(*layers: Layer) -> Layer:
+    r"""Chain layers; the pullback is the chain rule, applied from the last layer to the first.
+
+    Parameters
+    ----------
+    layers
+        Each takes what the one before it gives.
+
+    Returns
+    -------
+    Layer
+        With params the tuple of the layers' params.
+    """
+
+    def init(rng: np.random.Generator) -> tuple:
+        return tuple(layer.init(rng) for layer in layers)
+
+    def apply(params: tuple, h: NDArray) -> tuple:
+        pullbacks = []
+        for layer, layer_params in zip(layers, params, strict=True):
+            h, pullback = layer.apply(layer_params, h)
+            pullbacks.append(pullback)
+
+        def pullback(dh: NDArray) -> tuple:
+            grads = []
+            for pull in reversed(pullbacks):
+                grad, dh = pull(dh)
+                grads.append(grad)
+            return tuple(reversed(grads)), dh
+
+        return h, pullback
+
+    return Layer(init, apply)

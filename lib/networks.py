@@ -1,0 +1,68 @@
+"""Networks built from layers, and their loss as a function of the flat parameter vector."""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+from numpy.typing import NDArray
+
+from lib.checks import finite
+from lib.layers import Layer, linear, relu, serial
+from lib.params import Tree, ravel, unraveler
+
+
+def mlp(*widths: int) -> Layer:
+    """Multilayer perceptron: linear layers with a ReLU between them, none after the last.
+
+    Parameters
+    ----------
+    widths
+        Units of each layer from the input to the output; at least two numbers.
+
+    Returns
+    -------
+    Layer
+        The network, from (..., n, widths[0]) to (..., n, widths[-1]).
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two widths, or one is no positive whole number.
+    """
+    if len(widths) < 2:
+        raise ValueError(f"widths must hold the input's and the output's size, but it is {widths}")
+    layers = [layer for d_in, d_out in pairwise(widths) for layer in (linear(d_in, d_out), relu())]
+    return serial(*layers[:-1])
+
+
+def objective(network: Layer, loss: Callable, params: Tree) -> tuple[Callable, Callable]:
+    r"""Loss of a network, and its gradient, as functions of the flat theta.
+
+    .. math:: L(\theta) = \text{loss}\big(f_\theta(x),\, y\big), \qquad \nabla_\theta L(\theta)
+
+    Parameters
+    ----------
+    network
+        The model.
+    loss
+        One of `lib.losses`: (f, y) -> (value, dL/df).
+    params
+        Parameters of the network's structure; only their shapes matter.
+
+    Returns
+    -------
+    value, gradient : Callable
+        Functions of theta (..., P), x (n, d) and y: the loss, of shape (...), and its gradient,
+        of the shape of theta.  Both raise a `ValueError` if x or y holds a nan.
+    """
+    unravel = unraveler(params)
+
+    def value(theta: NDArray, x: NDArray, y: NDArray) -> NDArray:
+        f, _ = network.apply(unravel(theta), finite("x", x))
+        return loss(f, y)[0]
+
+    def gradient(theta: NDArray, x: NDArray, y: NDArray) -> NDArray:
+        f, pullback = network.apply(unravel(theta), finite("x", x))
+        dparams, _ = pullback(loss(f, y)[1])
+        return ravel(dparams, batch_ndim=theta.ndim - 1)
+
+    return value, gradient

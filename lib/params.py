@@ -1,0 +1,115 @@
+"""Parameters as one flat vector theta of shape (..., P), and as the structure that a model reads.
+
+A structure ("tree") is an array or a tuple of trees.  Leading axes of theta are an ensemble: theta of
+shape (S, P) holds S settings of the same P parameters, and every model in this library accepts it.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+Tree = NDArray | tuple
+
+
+def leaves(tree: Tree) -> Iterator[NDArray]:
+    """Yield the arrays of a tree from left to right.
+
+    Parameters
+    ----------
+    tree
+        An array, or a tuple of trees.
+
+    Yields
+    ------
+    NDArray
+        Each array, unchanged.
+
+    Examples
+    --------
+    >>> [leaf.shape for leaf in leaves((np.zeros((3, 2)), (np.zeros(3), ())))]
+    [(3, 2), (3,)]
+    """
+    if isinstance(tree, tuple):
+        for branch in tree:
+            yield from leaves(branch)
+    else:
+        yield tree
+
+
+def ravel(tree: Tree, batch_ndim: int = 0) -> NDArray:
+    """Flatten a tree into theta, keeping `batch_ndim` leading axes.
+
+    Parameters
+    ----------
+    tree
+        Arrays of shape (*lead, *own), all with the same `lead` of length `batch_ndim`.
+    batch_ndim
+        Number of leading axes that count the members of an ensemble.
+
+    Returns
+    -------
+    NDArray
+        theta, of shape (*lead, P).
+
+    Raises
+    ------
+    ValueError
+        If the tree holds no array, or its arrays differ in their leading axes.
+
+    Examples
+    --------
+    >>> ravel((np.array([[1., 2.]]), np.array([3.])))
+    array([1., 2., 3.])
+    """
+    arrays = list(leaves(tree))
+    if not arrays:
+        raise ValueError("tree must hold at least one array")
+    lead = arrays[0].shape[:batch_ndim]
+    if any(array.shape[:batch_ndim] != lead for array in arrays):
+        shapes = [array.shape for array in arrays]
+        raise ValueError(f"tree must have the same {batch_ndim} leading axes in all arrays, but has {shapes}")
+    return np.concatenate([array.reshape(*lead, -1) for array in arrays], axis=-1)
+
+
+def unraveler(tree: Tree) -> Callable[[NDArray], Tree]:
+    """Return the inverse of `ravel` for trees of this structure.
+
+    Parameters
+    ----------
+    tree
+        The structure: its shapes matter, its values do not.
+
+    Returns
+    -------
+    Callable
+        unravel(theta), with theta of shape (..., P): a tree of views into theta, each of shape
+        (..., *own).  It raises a `ValueError` if the last axis of theta is not P.
+
+    Examples
+    --------
+    >>> unraveler((np.zeros((1, 2)), np.zeros(1)))(np.arange(3.))
+    (array([[0., 1.]]), array([2.]))
+    """
+    shapes = [leaf.shape for leaf in leaves(tree)]
+    cuts = np.cumsum([0] + [leaf.size for leaf in leaves(tree)]).tolist()
+
+    def unravel(theta: NDArray) -> Tree:
+        if theta.shape[-1:] != (cuts[-1],):
+            raise ValueError(
+                f"theta must have {cuts[-1]} entries on its last axis, but its shape is {theta.shape}"
+            )
+        lead = theta.shape[:-1]
+        views = iter(
+            [
+                theta[..., start:stop].reshape(*lead, *shape)
+                for start, stop, shape in zip(cuts, cuts[1:], shapes, strict=False)
+            ]
+        )
+
+        def build(node: Tree) -> Tree:
+            return tuple(build(branch) for branch in node) if isinstance(node, tuple) else next(views)
+
+        return build(tree)
+
+    return unravel

@@ -1,0 +1,226 @@
+"""Runs of an optimizer: which rows each step sees, and what is kept of the iterates."""
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm.auto import tqdm
+
+from lib.checks import count
+
+
+class DivergenceError(ArithmeticError):
+    """The iterates left the finite numbers: the learning rate is too large for this loss."""
+
+
+def minibatches(
+    *arrays: NDArray, batch_size: int, rng: np.random.Generator, members: int | None = None
+) -> Iterator[tuple[NDArray, ...]]:
+    """Yield batches of rows without end: each epoch visits every row once, in a new random order.
+
+    Parameters
+    ----------
+    arrays
+        Arrays with the same number n of rows, such as X and y.
+    batch_size
+        Rows in a batch, from 1 to n.  If it does not divide n, the last batch of each epoch holds
+        the n mod batch_size rows that are left: no row is skipped.
+    rng
+        Source of randomness: one order is drawn per epoch and member.
+    members
+        Size of an ensemble in which each member has its own order; without it there is one order.
+
+    Yields
+    ------
+    tuple of NDArray
+        The same rows of each array: (batch_size, ...), or (members, batch_size, ...).
+
+    Raises
+    ------
+    ValueError
+        If the arrays differ in length or are missing, batch_size lies outside 1 ... n, or members < 1.
+
+    Examples
+    --------
+    >>> batches = minibatches(np.arange(5), batch_size=2, rng=np.random.default_rng(0))
+    >>> epoch = [next(batches)[0] for _ in range(3)]
+    >>> [len(batch) for batch in epoch], sorted(np.concatenate(epoch).tolist())
+    ([2, 2, 1], [0, 1, 2, 3, 4])
+    """
+    n = _rows(arrays)
+    count("batch_size", batch_size, high=n)
+    deck = np.broadcast_to(np.arange(n), (*_ensemble(members), n))
+
+    def batches() -> Iterator[tuple[NDArray, ...]]:
+        while True:
+            order = rng.permuted(deck, axis=-1)
+            for start in range(0, n, batch_size):
+                rows = order[..., start : start + batch_size]
+                yield tuple(array[rows] for array in arrays)
+
+    return batches()
+
+
+def random_batches(
+    *arrays: NDArray, batch_size: int, rng: np.random.Generator, members: int | None = None
+) -> Iterator[tuple[NDArray, ...]]:
+    """Yield batches of rows without end, each row drawn on its own: with replacement, no epochs.
+
+    Parameters
+    ----------
+    arrays
+        Arrays with the same number n of rows, such as X and y.
+    batch_size
+        Rows in a batch, at least 1.
+    rng
+        Source of randomness.
+    members
+        Size of an ensemble in which each member has its own rows; without it there is one batch.
+
+    Yields
+    ------
+    tuple of NDArray
+        The same rows of each array: (batch_size, ...), or (members, batch_size, ...).
+
+    Raises
+    ------
+    ValueError
+        If the arrays differ in length, are missing or are empty, batch_size < 1, or members < 1.
+    """
+    n = _rows(arrays)
+    count("batch_size", batch_size)
+    shape = (*_ensemble(members), batch_size)
+
+    def batches() -> Iterator[tuple[NDArray, ...]]:
+        while True:
+            rows = rng.integers(n, size=shape)
+            yield tuple(array[rows] for array in arrays)
+
+    return batches()
+
+
+def _rows(arrays: tuple[NDArray, ...]) -> int:
+    """Return the number of rows that all the arrays have."""
+    lengths = {len(array) for array in arrays}
+    if len(lengths) != 1 or 0 in lengths:
+        raise ValueError(
+            f"arrays must have the same number of rows, at least 1, but they have {sorted(lengths)}"
+        )
+    return lengths.pop()
+
+
+def _ensemble(members: int | None) -> tuple[int, ...]:
+    """Return the leading axes of an ensemble: none, or one of this length."""
+    return () if members is None else (count("members", members),)
+
+
+def stochastic(
+    gradient: Callable[..., NDArray], batches: Iterator[tuple[NDArray, ...]]
+) -> Callable[[NDArray], NDArray]:
+    r"""Return the gradient on the next batch, as a function of theta alone.
+
+    .. math:: g_t(\theta) = \nabla L_{B_t}(\theta)
+
+    Parameters
+    ----------
+    gradient
+        (theta, *batch) -> g.
+    batches
+        Each call of the result takes one more, as `minibatches` yields them.
+
+    Returns
+    -------
+    Callable
+        theta -> g, ready for an optimizer.
+    """
+    return lambda theta: gradient(theta, *next(batches))
+
+
+def record(
+    iterates: Iterator[NDArray],
+    n_steps: int,
+    every: int = 1,
+    progress: str | None = None,
+    **metrics: Callable[[NDArray], object],
+) -> tuple[NDArray, dict[str, NDArray]]:
+    """Take n_steps of an optimizer and keep what the metrics say of its iterates.
+
+    Parameters
+    ----------
+    iterates
+        theta_0, theta_1, ..., from `lib.optimizers`.
+    n_steps
+        Number of steps, T.
+    every
+        The metrics are evaluated at t = 0, every, 2 every, ... up to T.
+    progress
+        Label of a progress bar, for a long run; none without it.
+    metrics
+        name=function of theta.
+
+    Returns
+    -------
+    theta : NDArray
+        The last iterate, theta_T.
+    history : dict
+        {"t": the steps, name: the metric's values, stacked along the first axis}.
+
+    Raises
+    ------
+    ValueError
+        If n_steps < 0, every < 1, or a metric is called "t".
+    DivergenceError
+        If an iterate is not finite; the message says at which step.
+
+    Examples
+    --------
+    >>> from lib.optimizers import sgd
+    >>> theta, history = record(sgd(lambda theta: 2 * theta, [1.0], alpha=0.25), 4, every=2, loss=sum)
+    >>> theta.tolist(), history["t"].tolist(), history["loss"].tolist()
+    ([0.0625], [0, 2, 4], [1.0, 0.25, 0.0625])
+    """
+    count("n_steps", n_steps, low=0), count("every", every)
+    if "t" in metrics:
+        raise ValueError('a metric must not be called "t": that is the step')
+    history: dict[str, list] = {"t": [], **{name: [] for name in metrics}}
+    steps = islice(iterates, n_steps + 1)
+    if progress is not None:
+        steps = tqdm(steps, progress, n_steps + 1, leave=False)
+    # An overflow is about to be reported below, better than by a warning.
+    with np.errstate(over="ignore", invalid="ignore"):
+        for t, theta in enumerate(steps):
+            if not np.isfinite(theta).all():
+                raise DivergenceError(
+                    f"theta is no longer finite at step {t}: the learning rate is too large"
+                )
+            if t % every == 0:
+                history["t"].append(t)
+                for name, metric in metrics.items():
+                    history[name].append(metric(theta))
+    return theta, {name: np.array(values) for name, values in history.items()}
+
+
+def trajectory(iterates: Iterator[NDArray], n_steps: int) -> NDArray:
+    """Return the first n_steps + 1 iterates, stacked along a new first axis.
+
+    Parameters
+    ----------
+    iterates
+        theta_0, theta_1, ..., from `lib.optimizers`.
+    n_steps
+        Number of steps, T.
+
+    Returns
+    -------
+    NDArray
+        theta_0 ... theta_T, of shape (T + 1, *theta.shape).
+
+    Raises
+    ------
+    ValueError
+        If n_steps < 0.
+    DivergenceError
+        If an iterate is not finite.
+    """
+    return record(iterates, n_steps, theta=lambda theta: theta)[1]["theta"]

@@ -1,0 +1,154 @@
+"""Explorers: pictures drawn beforehand for every setting, and sliders that choose among them.
+
+The choice is made by links between widgets in the browser, so an explorer moves in the built page
+without a kernel, and in JupyterLab just the same.
+"""
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from html import escape
+from math import prod
+from typing import NamedTuple
+
+import ipywidgets as ipw
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+# Every picture has the same margins, so that nothing jumps; fitting them to the labels takes longer
+# than the drawing.
+FRAME = {
+    "figure.constrained_layout.use": False,
+    "figure.subplot.left": 0.12,
+    "figure.subplot.right": 0.97,
+    "figure.subplot.bottom": 0.16,
+    "figure.subplot.top": 0.91,
+}
+
+
+class Choice(NamedTuple):
+    """One slider: its name, the values it can take, and how a value is written beside it."""
+
+    name: str
+    values: Sequence
+    label: Callable[[object], str] = str
+
+
+class Explorer(ipw.VBox):
+    """Sliders above one visible picture of many."""
+
+    def __init__(self, sliders: Sequence[ipw.SelectionSlider], pictures: ipw.Widget, count: int):
+        super().__init__([*sliders, pictures], layout=ipw.Layout(max_width="44rem"))
+        self._count = count
+        self.add_class("explorer")
+
+    def __repr__(self) -> str:
+        """Be short: the default spells out every picture."""
+        return f"Explorer({self._count} pictures)"
+
+
+def explorer(
+    draw: Callable[..., Figure],
+    describe: Callable[..., str],
+    *choices: Choice,
+    start: Sequence | None = None,
+) -> Explorer:
+    """Draw a picture for each combination of the choices, and link sliders to them.
+
+    Parameters
+    ----------
+    draw
+        Takes one value of each choice and returns a new figure, which is closed here.
+    describe
+        Takes the same and returns what the picture shows, for those who cannot see it.
+    choices
+        One for each slider, the outermost first.
+    start
+        The values shown first; without it, the first of each choice.
+
+    Returns
+    -------
+    Explorer
+        A widget, to be displayed at the end of a cell.
+
+    Raises
+    ------
+    ValueError
+        If there is no choice, one has no values, or start is not among them.
+    """
+    if not choices or not all(len(choice.values) for choice in choices):
+        raise ValueError("choices must hold at least one slider, and each at least one value")
+    start = [choice.values[0] for choice in choices] if start is None else start
+    if len(start) != len(choices):
+        raise ValueError(f"start must have one value for each choice, {len(choices)}, but it is {start}")
+    for choice, value in zip(choices, start, strict=True):
+        if value not in choice.values:
+            raise ValueError(f"start must name values of the choices, but {choice.name} has no {value}")
+    sliders = [_slider(choice, value) for choice, value in zip(choices, start, strict=True)]
+
+    def pictures(values: tuple) -> ipw.Widget:
+        if len(values) == len(choices):
+            with plt.rc_context(FRAME):
+                figure = draw(*values)
+            return ipw.HTML(svg(figure, describe(*values)))
+        inner = [pictures((*values, value)) for value in choices[len(values)].values]
+        stack = ipw.Stack(inner, selected_index=sliders[len(values)].index)
+        ipw.jslink((sliders[len(values)], "index"), (stack, "selected_index"))
+        return stack
+
+    return Explorer(sliders, pictures(()), prod(len(choice.values) for choice in choices))
+
+
+def _slider(choice: Choice, value: object) -> ipw.SelectionSlider:
+    return ipw.SelectionSlider(
+        options=[(choice.label(option), option) for option in choice.values],
+        value=value,
+        description=choice.name,
+        style={"description_width": "9rem"},
+        layout=ipw.Layout(width="auto"),
+    )
+
+
+def svg(figure: Figure, description: str) -> str:
+    """Return a figure as a small inline SVG image with a description, and close the figure.
+
+    Parameters
+    ----------
+    figure
+        What to draw.
+    description
+        What a screen reader says in its place.
+
+    Returns
+    -------
+    str
+        An <svg> element: text stays text, coordinates have one decimal of a point.
+    """
+    buffer = io.StringIO()
+    # Formulas in a font whose characters are Unicode's, those of present texts and of ticks to come:
+    # TeX's fonts have an alpha where others have a registered sign.
+    fontset = "dejavusans"
+    for text in figure.findobj(Text):
+        text.set_math_fontfamily(fontset)
+    style = {"svg.fonttype": "none", "svg.hashsalt": "explorer", "mathtext.fontset": fontset}
+    with plt.rc_context({**style, "path.simplify_threshold": 0.5}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    plt.close(figure)
+    drawing = buffer.getvalue()
+    drawing = drawing[drawing.index("<svg") :]
+    view_box = re.search(r'viewBox="[^"]*"', drawing).group(0)
+    body = drawing[drawing.index(">") + 1 :]
+    body = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->|<style.*?</style>", "", body, flags=re.DOTALL)
+    body = re.sub(r"font-family: [^;\"]*", "font-family: sans-serif", body)
+    body = re.sub(r'<g id="[^"]*"', "<g", body)
+    body = re.sub(r' (?:d|x|y|width|height)="[^"]*"', _one_decimal, body)
+    body = re.sub(r"\s+", " ", body).replace("> <", "><")
+    label = escape(description, quote=True)
+    namespaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+    # Round joins are what the style sheet said, which is gone because it would hold for the whole page.
+    return f'<svg {namespaces} {view_box} stroke-linejoin="round" role="img" aria-label="{label}">{body}'
+
+
+def _one_decimal(attribute: re.Match) -> str:
+    return re.sub(r"-?\d+\.\d{2,}", lambda number: f"{float(number[0]):.1f}", attribute[0])
