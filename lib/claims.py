@@ -1,29 +1,57 @@
 """Claims that a chapter makes and checks in the open."""
 
+import numpy as np
+from numpy.typing import ArrayLike
 
-def check(statement: str, error: float, below: float) -> None:
-    """Print that a statement holds, or raise if it does not.
+
+def check(
+    statement: str, actual: ArrayLike, expected: ArrayLike, *, rtol: float = 0.0, atol: float = 0.0
+) -> None:
+    r"""Print that a statement holds, or raise if it does not.
+
+    .. math:: |\text{actual} - \text{expected}| \le \text{atol} + \text{rtol}\,|\text{expected}|
 
     Parameters
     ----------
     statement
         What is claimed, in words.
-    error
-        How far the two sides are apart; nan counts as far.
-    below
-        What the error must stay below.  The error itself is not printed: its digits are round-off or
+    actual
+        One side: a number or an array.
+    expected
+        The other: a number, or an array of the shape of `actual`.
+    rtol, atol
+        What may lie between the two.  The difference itself is not printed: its digits are round-off or
         chance, and do not reproduce.
 
     Raises
     ------
     AssertionError
-        If the error is not below the bound; the message gives both.
+        If an entry differs by more, or is nan; the message gives the worst entry.
+    ValueError
+        If the claim could not fail: shapes that do not fit, nothing to compare, an expected value that is
+        not finite, or no finite positive tolerance.
 
     Examples
     --------
-    >>> check("1/3 + 2/3 is 1", abs(1 / 3 + 2 / 3 - 1), below=1e-15)
-    ✓ 1/3 + 2/3 is 1 (error below 1e-15)
+    >>> check("three thirds are one", [1 / 3 + 2 / 3], 1, rtol=1e-15)
+    ✓ three thirds are one (within 1e-15)
     """
-    if not error < below:
-        raise AssertionError(f"{statement}: the error is {error:.3g}, which is not below {below:.2g}")
-    print(f"✓ {statement} (error below {below:.2g})")
+    actual, expected = np.asarray(actual, dtype=float), np.asarray(expected, dtype=float)
+    if expected.ndim and expected.shape != actual.shape:
+        raise ValueError(
+            f"expected must be a number or have shape {actual.shape}, but it is {expected.shape}"
+        )
+    if actual.size == 0 or not np.isfinite(expected).all():
+        raise ValueError(
+            f"actual must hold a number and expected be finite, but they are {actual}, {expected}"
+        )
+    if not 0 < max(rtol, atol) < np.inf:
+        raise ValueError(f"rtol or atol must be positive and finite, but they are {rtol} and {atol}")
+    allowed = atol + rtol * np.abs(expected)
+    if not np.all(np.abs(actual - expected) <= allowed):
+        wanted = np.broadcast_to(expected, actual.shape)
+        worst = np.unravel_index(np.argmax(np.abs(actual - expected) - allowed), actual.shape)
+        raise AssertionError(
+            f"{statement}: {actual[worst]:.10g} should be {wanted[worst]:.10g} (rtol={rtol:g}, atol={atol:g})"
+        )
+    print(f"✓ {statement} (within {max(rtol, atol):.2g})")

@@ -164,7 +164,7 @@ def contours(
     if low.shape != (2,) or high.shape != (2,) or not np.all(low < high):
         raise ValueError(f"low must be a corner below and left of high, but they are {low} and {high}")
     count("levels", levels)
-    first, second = np.meshgrid(*np.linspace(low, high, 121).T)
+    first, second = np.meshgrid(*np.linspace(low, high, 61).T)
     root = np.sqrt(nonnegative("loss", loss(np.stack([first, second], axis=-1))))
     steps = np.linspace(0, root.max(), levels + 2)
     ax.contourf(first, second, root, levels=steps, cmap="Blues", alpha=0.55, zorder=0)

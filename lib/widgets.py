@@ -144,6 +144,7 @@ def svg(figure: Figure, description: str) -> str:
     body = re.sub(r'<g id="[^"]*"', "<g", body)
     body = re.sub(r' (?:d|x|y|width|height)="[^"]*"', _one_decimal, body)
     body = re.sub(r"\s+", " ", body).replace("> <", "><")
+    body = re.sub(r"<g([^>]*)>((?:<use [^>]*/>)+)</g>", _one_style, body)
     label = escape(description, quote=True)
     namespaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
     # Round joins are what the style sheet said, which is gone because it would hold for the whole page.
@@ -152,3 +153,13 @@ def svg(figure: Figure, description: str) -> str:
 
 def _one_decimal(attribute: re.Match) -> str:
     return re.sub(r"-?\d+\.\d{2,}", lambda number: f"{float(number[0]):.1f}", attribute[0])
+
+
+def _one_style(markers: re.Match) -> str:
+    """Give the style that all markers of a line share to their group, once."""
+    attributes, uses = markers.groups()
+    styles = set(re.findall(r' style="[^"]*"', uses))
+    if len(styles) != 1:
+        return markers[0]
+    style = styles.pop()
+    return f"<g{attributes}{style}>{uses.replace(style, '')}</g>"
