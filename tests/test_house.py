@@ -1,0 +1,45 @@
+"""The rules of the house: lint, format, imports, and what every notebook and page must satisfy."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.check_notebooks import problems
+from tools.notebooks import ROOT, find_all
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        (sys.executable, "-m", "ruff", "check", "."),
+        (sys.executable, "-m", "ruff", "format", "--check", "."),
+        (Path(sys.executable).with_name("lint-imports"),),
+    ],
+    ids=["ruff check", "ruff format", "lint-imports"],
+)
+def test_tool(command):
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("path", find_all(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_notebook(path):
+    assert problems(path.read_text(encoding="utf-8")) == []
+
+
+def test_the_api_page_lists_every_module_of_lib_once():
+    page = (ROOT / "appendix" / "api.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\.\. automodule:: lib\.(\w+)$", page, re.M)
+    modules = [path.stem for path in (ROOT / "lib").glob("*.py") if path.stem != "__init__"]
+    assert sorted(listed) == sorted(modules)
+
+
+def test_the_lock_of_npm_pins_what_package_json_names_and_no_registry():
+    lock = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))
+    pinned = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    assert {name: lock["packages"][f"node_modules/{name}"]["version"] for name in pinned} == pinned
+    assert not [name for name, entry in lock["packages"].items() if "resolved" in entry]

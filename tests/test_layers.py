@@ -1,0 +1,71 @@
+"""Layers against arithmetic done by hand; their gradients are checked in test_networks."""
+
+import numpy as np
+import pytest
+
+from lib.layers import linear, relu, serial
+
+
+def test_linear_by_hand():
+    # f = h Omega^T + b with Omega = [[1, 2], [3, 4], [5, 6]]: row (1, -1) gives (1-2, 3-4, 5-6) + b.
+    params = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), np.array([10.0, 20.0, 30.0])
+    f, pullback = linear(2, 3).apply(params, np.array([[1.0, -1.0], [0.0, 2.0]]))
+    assert f.tolist() == [[9.0, 19.0, 29.0], [14.0, 28.0, 42.0]]
+    (dOmega, db), dh = pullback(np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 2.0]]))
+    assert dOmega.tolist() == [[1.0, -1.0], [0.0, 0.0], [0.0, 4.0]]
+    assert db.tolist() == [1.0, 0.0, 2.0]
+    assert dh.tolist() == [[1.0, 2.0], [10.0, 12.0]]
+
+
+def test_linear_starts_with_variance_two_over_its_inputs(rng):
+    Omega, b = linear(50, 400).init(rng)
+    assert Omega.shape == (400, 50)
+    assert b.tolist() == [0.0] * 400
+    # The sample variance of 20 000 normals has relative standard deviation sqrt(2/20 000) = 1 %.
+    assert Omega.var() == pytest.approx(2 / 50, rel=0.04)
+    assert abs(Omega.mean()) < 4 * np.sqrt(2 / 50 / Omega.size)
+
+
+def test_relu_passes_the_positive_and_stops_the_rest():
+    h, pullback = relu().apply((), np.array([[-2.0, 0.0, 3.0]]))
+    assert h.tolist() == [[0.0, 0.0, 3.0]]
+    params, df = pullback(np.array([[5.0, 6.0, 7.0]]))
+    assert params == ()
+    assert df.tolist() == [[0.0, 0.0, 7.0]]
+
+
+def test_serial_draws_and_applies_in_order(rng):
+    network = serial(linear(2, 3), relu(), linear(3, 1))
+    params = network.init(np.random.default_rng(7))
+    again = np.random.default_rng(7)
+    np.testing.assert_array_equal(params[0][0], linear(2, 3).init(again)[0])
+    np.testing.assert_array_equal(params[2][0], linear(3, 1).init(again)[0])
+    x = rng.normal(size=(5, 2))
+    f, pullback = network.apply(params, x)
+    (Omega_1, b_1), _, (Omega_2, b_2) = params
+    np.testing.assert_allclose(f, np.maximum(x @ Omega_1.T + b_1, 0) @ Omega_2.T + b_2, rtol=1e-14)
+    dparams, dx = pullback(np.ones((5, 1)))
+    assert [len(grads) for grads in dparams] == [2, 0, 2]
+    assert dx.shape == x.shape
+
+
+def test_serial_wants_params_for_each_layer():
+    with pytest.raises(ValueError, match="zip"):
+        serial(relu(), relu()).apply(((),), np.zeros((1, 1)))
+
+
+def test_nothing_is_mutated(rng):
+    network = serial(linear(3, 4), relu())
+    params, x, df = network.init(rng), rng.normal(size=(2, 3)), rng.normal(size=(2, 4))
+    copies = params[0][0].copy(), x.copy(), df.copy()
+    _, pullback = network.apply(params, x)
+    first, second = pullback(df), pullback(df)
+    np.testing.assert_array_equal(first[1], second[1])
+    for array, copy in zip((params[0][0], x, df), copies, strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+@pytest.mark.parametrize(("sizes", "name"), [((0, 1), "d_in"), ((1, -1), "d_out"), ((1.0, 1), "d_in")])
+def test_bad_sizes_are_named(sizes, name):
+    with pytest.raises(ValueError, match=name):
+        linear(*sizes)

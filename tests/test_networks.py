@@ -1,0 +1,82 @@
+"""Networks: their shape, and the gradients of both losses through every layer."""
+
+import numpy as np
+import pytest
+from helpers import check_gradient
+
+from lib.losses import cross_entropy, squared_error
+from lib.networks import mlp, objective
+from lib.params import leaves, ravel
+
+LOSSES = {"squared error": squared_error, "cross-entropy": cross_entropy}
+
+
+def problem(rng, name, lead=()):
+    """Return value(theta), gradient(theta) and a theta of shape (*lead, P) with biases off zero."""
+    network = mlp(3, 5, 4, 2)
+    params = network.init(rng)
+    theta = ravel(params) + rng.normal(0, 0.3, (*lead, ravel(params).size))
+    x = rng.normal(size=(7, 3))
+    y = rng.normal(size=(7, 2)) if name == "squared error" else rng.integers(2, size=7)
+    value, gradient = objective(network, LOSSES[name], params)
+    return lambda theta: value(theta, x, y), lambda theta: gradient(theta, x, y), theta
+
+
+def test_mlp_by_hand():
+    # |x| = relu(x) + relu(-x): two hidden units and no ReLU after the sum, so that -|x| is reached.
+    params = ((np.array([[1.0], [-1.0]]), np.zeros(2)), (), (np.array([[-1.0, -1.0]]), np.zeros(1)))
+    f, _ = mlp(1, 2, 1).apply(params, np.array([[3.0], [-2.0]]))
+    assert f.tolist() == [[-3.0], [-2.0]]
+
+
+def test_mlp_has_a_linear_layer_for_each_pair_of_widths(rng):
+    shapes = [leaf.shape for leaf in leaves(mlp(3, 5, 4, 2).init(rng))]
+    assert shapes == [(5, 3), (5,), (4, 5), (4,), (2, 4), (2,)]
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("lead", [(), (3,), (2, 3)])
+def test_gradient(rng, name, lead):
+    value, gradient, theta = problem(rng, name, lead)
+    assert value(theta).shape == lead
+    check_gradient(value, gradient(theta), theta, rng)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_an_ensemble_equals_its_members(rng, name):
+    value, gradient, theta = problem(rng, name, (4,))
+    np.testing.assert_allclose(value(theta), [value(member) for member in theta], rtol=1e-12)
+    np.testing.assert_allclose(
+        gradient(theta), [gradient(member) for member in theta], rtol=1e-11, atol=1e-15
+    )
+
+
+def test_precision_is_kept(rng):
+    network = mlp(2, 3, 1)
+    params = network.init(rng)
+    value, gradient = objective(network, squared_error, params)
+    theta = ravel(params).astype(np.float32)
+    x, y = rng.normal(size=(4, 2)).astype(np.float32), np.ones((4, 1), np.float32)
+    assert value(theta, x, y).dtype == gradient(theta, x, y).dtype == np.float32
+    assert gradient(theta.astype(float), x, y).dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("widths", "name"), [((), "widths"), ((3,), "widths"), ((3, 0), "d_out"), ((2.5, 1), "d_in")]
+)
+def test_bad_widths_are_named(widths, name):
+    with pytest.raises(ValueError, match=name):
+        mlp(*widths)
+
+
+def test_bad_arguments_of_the_objective_are_named(rng):
+    params = mlp(2, 1).init(rng)
+    for function in objective(mlp(2, 1), squared_error, params):
+        with pytest.raises(ValueError, match=r"^x must be finite"):
+            function(np.zeros(3), np.full((1, 2), np.nan), np.zeros((1, 1)))
+        with pytest.raises(ValueError, match=r"^y must be finite"):
+            function(np.zeros(3), np.zeros((1, 2)), np.full((1, 1), np.nan))
+        with pytest.raises(ValueError, match=r"^y must have the shape"):
+            function(np.zeros(3), np.zeros((2, 2)), np.zeros((3, 1)))
+        with pytest.raises(ValueError, match=r"^theta must have 3 entries"):
+            function(np.zeros(4), np.zeros((1, 2)), np.zeros((1, 1)))

@@ -1,0 +1,247 @@
+"""Batches that reach every row, and records of runs."""
+
+from functools import partial
+from itertools import islice
+
+import numpy as np
+import pytest
+from helpers import take
+from tqdm.std import tqdm
+
+from lib import training
+from lib.optimizers import sgd
+from lib.training import DivergenceError, minibatches, random_batches, record, stochastic, trajectory
+
+both_samplers = pytest.mark.parametrize("sampler", [minibatches, random_batches])
+
+
+def halving():
+    """Return the iterates 8, 4, 2, ...: sgd on theta^2 with rate 1/4."""
+    return sgd(lambda theta: 2 * theta, [8.0], alpha=0.25)
+
+
+# --- Batches ---
+
+
+@pytest.mark.parametrize(
+    ("n", "batch_size", "sizes"),
+    [(6, 2, [2, 2, 2]), (7, 3, [3, 3, 1]), (5, 4, [4, 1]), (5, 5, [5]), (3, 1, [1, 1, 1])],
+)
+def test_every_epoch_has_every_row_once(rng, n, batch_size, sizes):
+    batches = minibatches(np.arange(n), batch_size=batch_size, rng=rng)
+    for _ in range(4):
+        epoch = [rows for (rows,) in islice(batches, len(sizes))]
+        assert [len(rows) for rows in epoch] == sizes
+        assert sorted(np.concatenate(epoch)) == list(range(n))
+
+
+def test_each_epoch_has_a_new_order(rng):
+    batches = minibatches(np.arange(20), batch_size=20, rng=rng)
+    orders = {tuple(rows) for (rows,) in islice(batches, 10)}
+    assert len(orders) == 10
+    assert tuple(range(20)) not in orders
+
+
+def test_each_epoch_draws_one_permutation():
+    batches = minibatches(np.arange(5), batch_size=2, rng=np.random.default_rng(4))
+    again = np.random.default_rng(4)
+    for _ in range(3):
+        epoch = np.concatenate([rows for (rows,) in islice(batches, 3)])
+        np.testing.assert_array_equal(epoch, again.permutation(5))
+
+
+def test_random_batches_draw_rows_with_replacement():
+    batches = random_batches(np.arange(5), batch_size=8, rng=np.random.default_rng(4))
+    again = np.random.default_rng(4)
+    drawn = []
+    for _ in range(500):
+        (rows,) = next(batches)
+        np.testing.assert_array_equal(rows, again.integers(5, size=8))
+        drawn.append(rows)
+    # Of 4000 draws each row gets 800, with standard deviation sqrt(4000 * 0.2 * 0.8) = 25.
+    assert (np.abs(np.bincount(np.concatenate(drawn), minlength=5) - 800) < 4 * 25.3).all()
+
+
+@pytest.mark.parametrize("members", [1, 4])
+def test_each_member_has_every_row_once_an_epoch_in_its_own_order(rng, members):
+    batches = minibatches(np.arange(20), batch_size=7, rng=rng, members=members)
+    for _ in range(3):
+        epoch = [rows for (rows,) in islice(batches, 3)]
+        assert [rows.shape for rows in epoch] == [(members, 7), (members, 7), (members, 6)]
+        orders = np.concatenate(epoch, axis=1)
+        assert len({tuple(order) for order in orders}) == members
+        for order in orders:
+            assert sorted(order) == list(range(20))
+
+
+def test_each_member_draws_its_own_rows(rng):
+    (rows,) = next(random_batches(np.arange(20), batch_size=30, rng=rng, members=4))
+    assert rows.shape == (4, 30)
+    assert len({tuple(row) for row in rows}) == 4
+
+
+@both_samplers
+@pytest.mark.parametrize("members", [None, 3])
+def test_arrays_stay_aligned(sampler, rng, members):
+    X = rng.normal(size=(11, 3))
+    batches = sampler(X, X.sum(axis=1), batch_size=4, rng=rng, members=members)
+    for rows, sums in islice(batches, 12):
+        np.testing.assert_array_equal(rows.sum(axis=-1), sums)
+
+
+@both_samplers
+def test_the_generator_alone_decides(sampler):
+    runs = [
+        [
+            rows.tolist()
+            for (rows,) in islice(sampler(np.arange(9), batch_size=4, rng=np.random.default_rng(s)), 9)
+        ]
+        for s in (1, 1, 2)
+    ]
+    assert runs[0] == runs[1] != runs[2]
+
+
+@both_samplers
+def test_batches_are_copies(sampler, rng):
+    X = np.arange(6.0)
+    (batch,) = next(sampler(X, batch_size=6, rng=rng))
+    batch[:] = -1
+    assert X.tolist() == [0, 1, 2, 3, 4, 5]
+
+
+@both_samplers
+@pytest.mark.parametrize(
+    ("arrays", "batch_size", "name"),
+    [
+        ((np.zeros(4),), 0, "batch_size"),
+        ((np.zeros(4),), -1, "batch_size"),
+        ((np.zeros(4),), 2.0, "batch_size"),
+        ((np.zeros(4),), True, "batch_size"),
+        ((np.zeros(4), np.zeros(3)), 2, "arrays"),
+        ((np.zeros((0, 2)),), 1, "arrays"),
+        ((), 1, "arrays"),
+    ],
+)
+def test_bad_arguments_are_named_at_the_call(sampler, rng, arrays, batch_size, name):
+    with pytest.raises(ValueError, match=f"^{name} must"):
+        sampler(*arrays, batch_size=batch_size, rng=rng)
+
+
+@both_samplers
+@pytest.mark.parametrize("members", [0, -1, 1.0])
+def test_bad_members_are_named_at_the_call(sampler, rng, members):
+    with pytest.raises(ValueError, match=r"^members must"):
+        sampler(np.zeros(4), batch_size=1, rng=rng, members=members)
+
+
+def test_a_batch_larger_than_the_data(rng):
+    with pytest.raises(ValueError, match="batch_size must be between 1 and 4, but it is 5"):
+        minibatches(np.zeros(4), batch_size=5, rng=rng)
+    # With replacement there is nothing wrong with it.
+    assert len(next(random_batches(np.zeros(4), batch_size=5, rng=rng))[0]) == 5
+
+
+def test_stochastic_takes_one_batch_for_each_gradient():
+    batches = iter([(np.array(1.0), np.array(10.0)), (np.array(2.0), np.array(20.0))])
+    gradient = stochastic(lambda theta, a, b: theta * a + b, batches)
+    assert gradient(3.0) == 13.0
+    assert gradient(3.0) == 26.0
+
+
+def test_the_batches_of_an_epoch_average_to_the_full_gradient(rng):
+    # If the batch size divides n: else the rows of the last batch would weigh more.
+    y = rng.normal(size=12)
+    gradient = stochastic(lambda theta, y: 2 * (theta - y.mean()), minibatches(y, batch_size=3, rng=rng))
+    assert np.mean([gradient(0.5) for _ in range(4)]) == pytest.approx(2 * (0.5 - y.mean()), rel=1e-13)
+
+
+# --- Records ---
+
+
+def test_record_starts_at_zero_and_ends_at_the_last_step():
+    theta, history = record(halving(), 3, square=lambda theta: theta.item() ** 2, both=lambda theta: [1, 2])
+    assert theta.tolist() == [1]
+    assert list(history) == ["t", "square", "both"]
+    assert history["t"].tolist() == [0, 1, 2, 3]
+    assert history["square"].tolist() == [64, 16, 4, 1]
+    assert history["both"].shape == (4, 2)
+
+
+@pytest.mark.parametrize(
+    ("n_steps", "every", "t"), [(6, 3, [0, 3, 6]), (7, 3, [0, 3, 6]), (2, 5, [0]), (0, 1, [0])]
+)
+def test_record_keeps_every_so_many(n_steps, every, t):
+    theta, history = record(halving(), n_steps, every, theta=lambda theta: theta.item())
+    assert history["t"].tolist() == t
+    assert history["theta"].tolist() == [8 / 2**k for k in t]
+    assert theta.item() == 8 / 2**n_steps
+
+
+def test_record_takes_no_more_gradients_than_steps():
+    calls = []
+    record(sgd(lambda theta: calls.append(1) or theta, [1.0], 0.1), 5)
+    assert len(calls) == 5
+
+
+def test_trajectory_stacks_all_iterates():
+    assert trajectory(halving(), 3).tolist() == [[8], [4], [2], [1]]
+    ensemble = trajectory(sgd(lambda theta: theta, np.ones((2, 3)), 0.5), 4)
+    assert ensemble.shape == (5, 2, 3)
+
+
+def test_a_run_that_diverges_says_at_which_step():
+    # theta is multiplied by 1 - 1e100 a step: 1e0, -1e100, 1e200, -1e300, overflow at step 4.
+    for run in (record, trajectory):
+        with pytest.raises(DivergenceError, match="theta is no longer finite at step 4: the learning rate"):
+            run(sgd(lambda theta: 1e100 * theta, [1.0], alpha=1.0), 10)
+    # One member of an ensemble is enough, and a run that stops in time is none.
+    start = np.array([[0.0], [1.0]])
+    with pytest.raises(DivergenceError, match="step 4"):
+        record(sgd(lambda theta: 1e100 * theta, start, alpha=1.0), 10)
+    record(sgd(lambda theta: 1e100 * theta, [1.0], alpha=1.0), 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ({"n_steps": -1}, "n_steps"),
+        ({"n_steps": 2.0}, "n_steps"),
+        ({"every": 0}, "every"),
+        ({"t": sum}, '"t"'),
+    ],
+)
+def test_bad_arguments_of_record_are_named(arguments, name):
+    with pytest.raises(ValueError, match=name):
+        record(halving(), **{"n_steps": 3, **arguments})
+
+
+def test_bad_arguments_of_trajectory_are_named():
+    with pytest.raises(ValueError, match="n_steps must be at least 0"):
+        trajectory(halving(), -1)
+
+
+def test_the_progress_bar_goes_to_stderr_and_changes_nothing(capsys, monkeypatch):
+    monkeypatch.setattr(training, "tqdm", partial(tqdm, disable=False))
+    theta, history = record(halving(), 3, progress="halving", theta=lambda theta: theta.item())
+    assert theta.item() == 1
+    assert history["theta"].tolist() == [8, 4, 2, 1]
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "halving" in err
+    # leave=False: the bar is wiped, so that the last thing written is a blank line's start.
+    assert err.endswith("\r")
+
+
+def test_the_progress_bar_can_be_turned_off_from_outside(capsys, monkeypatch):
+    # TQDM_DISABLE, which test runs set, makes disable=True tqdm's default: it must not be overridden.
+    monkeypatch.setattr(training, "tqdm", partial(tqdm, disable=True))
+    record(halving(), 3, progress="halving")
+    record(halving(), 3)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_iterates_of_a_batch_gradient_are_taken_in_order(rng):
+    batches = minibatches(np.arange(4.0), batch_size=1, rng=np.random.default_rng(5))
+    order = np.random.default_rng(5).permutation(4)
+    thetas = take(sgd(stochastic(lambda theta, x: x, batches), [0.0], alpha=1.0), 5)
+    np.testing.assert_array_equal(np.diff(thetas, axis=0)[:, 0], -order)

@@ -1,0 +1,108 @@
+"""Plant faults in the library, one at a time, and report which tests notice.
+
+    python tools/mutants.py [--only NAME] [--skip-chapters]
+
+The faults are listed in tests/mutants.toml.  Each is planted in a copy of the checkout, never in the
+checkout itself.  There the unit tests of each module run, with its doctests, and then the chapters alone:
+they must notice by their own outputs and checks.  The exit code is 1 if a fault survives the unit tests,
+and 2 if a run tells nothing: tests that fail without a fault, or that never ran.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SURVIVED, KILLED = "SURVIVED", "killed"
+
+
+def copy_checkout(target: Path) -> None:
+    """Copy every file that git knows or would add."""
+    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for name in filter(None, names.split("\0")):
+        if (ROOT / name).is_file():  # a deleted file is still listed until the deletion is staged
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, target / name)
+
+
+def run(arguments: list[str], copy: Path) -> subprocess.CompletedProcess:
+    """Run Python in the copy, whose `lib` comes before the installed one."""
+    # Without bytecode: two faults planted within a second could share one.
+    environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=copy, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def verdict(paths: list[str], copy: Path) -> str:
+    """Run pytest on the paths; anything but a clean pass or a failed test is an error."""
+    result = run(["-m", "pytest", *paths, "-x", "-q", "-p", "no:cacheprovider"], copy)
+    if result.returncode not in (0, 1):
+        stop(f"pytest {' '.join(paths)} ended with {result.returncode}:\n{result.stdout}{result.stderr}")
+    return KILLED if result.returncode else SURVIVED
+
+
+def stop(message: str) -> None:
+    """Say why the whole run is worth nothing, and end it."""
+    print(f"mutants: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+def plant(mutant: dict, copy: Path) -> str:
+    """Replace the old text by the new one, and return the file as it was."""
+    path = copy / mutant["file"]
+    original = path.read_text(encoding="utf-8")
+    if original.count(mutant["old"]) != 1:
+        stop(f"{mutant['name']}: its old text occurs {original.count(mutant['old'])} times, not once")
+    path.write_text(original.replace(mutant["old"], mutant["new"]), encoding="utf-8")
+    return original
+
+
+def main() -> int:
+    """Run the faults that the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", metavar="NAME", help="plant this fault alone")
+    parser.add_argument("--skip-chapters", action="store_true", help="run the unit tests alone")
+    options = parser.parse_args()
+
+    mutants = tomllib.loads((ROOT / "tests/mutants.toml").read_text(encoding="utf-8"))["mutant"]
+    chosen = [mutant for mutant in mutants if options.only in (None, mutant["name"])]
+    if not chosen:
+        stop(f"--only must name one of: {', '.join(mutant['name'] for mutant in mutants)}")
+
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder).resolve()
+        copy_checkout(copy)
+        imported = run(["-c", "import lib; print(lib.__file__)"], copy).stdout.strip()
+        if not Path(imported).is_relative_to(copy):
+            stop(f"the tests would import {imported or 'no lib at all'}, not the copy in {copy}")
+        suites = {
+            "unit tests": [*(f"tests/test_{m.stem}.py" for m in sorted(copy.glob("lib/[!_]*.py"))), "lib"]
+        }
+        if not options.skip_chapters:
+            suites["chapters"] = ["chapters"]
+        for name, paths in suites.items():
+            if verdict(paths, copy) is not SURVIVED:
+                stop(f"the {name} fail without any fault")
+
+        width = max(len(mutant["name"]) for mutant in chosen)
+        print(f"{'mutant':{width}} | " + " | ".join(f"{name:10}" for name in suites))
+        survivors = 0
+        for mutant in chosen:
+            original = plant(mutant, copy)
+            verdicts = [verdict(paths, copy) for paths in suites.values()]
+            (copy / mutant["file"]).write_text(original, encoding="utf-8")
+            print(f"{mutant['name']:{width}} | " + " | ".join(f"{v:10}" for v in verdicts), flush=True)
+            survivors += verdicts[0] is SURVIVED
+    print(f"{len(chosen) - survivors} of {len(chosen)} faults noticed by the unit tests")
+    return int(survivors > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
