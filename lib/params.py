@@ -43,14 +43,14 @@ def ravel(tree: Tree, batch_ndim: int = 0) -> NDArray:
     Parameters
     ----------
     tree
-        Arrays of shape (*lead, *own), all with the same `lead` of length `batch_ndim`.
+        Arrays of shape ``(*lead, *own)``, all with the same `lead` of length `batch_ndim`.
     batch_ndim
         Number of leading axes that count the members of an ensemble.
 
     Returns
     -------
     NDArray
-        theta, of shape (*lead, P).
+        theta, of shape ``(*lead, P)``.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def unraveler(tree: Tree) -> Callable[[NDArray], Tree]:
     -------
     Callable
         unravel(theta), with theta of shape (..., P): a tree of views into theta, each of shape
-        (..., *own).  It raises a `ValueError` if the last axis of theta is not P.
+        ``(..., *own)``.  It raises a `ValueError` if the last axis of theta is not P.
 
     Examples
     --------

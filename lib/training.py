@@ -125,7 +125,7 @@ def stochastic(
     Parameters
     ----------
     gradient
-        (theta, *batch) -> g.
+        ``(theta, *batch) -> g``.
     batches
         Each call of the result takes one more, as `minibatches` yields them.
 
@@ -214,7 +214,7 @@ def trajectory(iterates: Iterator[NDArray], n_steps: int) -> NDArray:
     Returns
     -------
     NDArray
-        theta_0 ... theta_T, of shape (T + 1, *theta.shape).
+        theta_0 ... theta_T, of shape ``(T + 1, *theta.shape)``.
 
     Raises
     ------

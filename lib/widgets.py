@@ -87,11 +87,15 @@ def explorer(
             raise ValueError(f"start must name values of the choices, but {choice.name} has no {value}")
     sliders = [_slider(choice, value) for choice, value in zip(choices, start, strict=True)]
 
+    # One layout and one style for all pictures: each would otherwise bring its own to the page.
+    plain = ipw.HTML()
+    shared = {"layout": plain.layout, "style": plain.style}
+
     def pictures(values: tuple) -> ipw.Widget:
         if len(values) == len(choices):
             with plt.rc_context(FRAME):
                 figure = draw(*values)
-            return ipw.HTML(svg(figure, describe(*values)))
+            return ipw.HTML(svg(figure, describe(*values)), **shared)
         inner = [pictures((*values, value)) for value in choices[len(values)].values]
         stack = ipw.Stack(inner, selected_index=sliders[len(values)].index)
         ipw.jslink((sliders[len(values)], "index"), (stack, "selected_index"))
@@ -140,19 +144,24 @@ def svg(figure: Figure, description: str) -> str:
     view_box = re.search(r'viewBox="[^"]*"', drawing).group(0)
     body = drawing[drawing.index(">") + 1 :]
     body = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->|<style.*?</style>", "", body, flags=re.DOTALL)
-    body = re.sub(r"font-family: [^;\"]*", "font-family: sans-serif", body)
-    body = re.sub(r'<g id="[^"]*"', "<g", body)
+    body = re.sub(r"font-family: [^;\"]*;? ?", "", body)
+    body = re.sub(r'<g id="[^"]*"', "<g", body).replace("xlink:href", "href")
+    body = re.sub(r'(id="|#)([a-z][0-9a-f]{7})[0-9a-f]{3}\b', r"\1\2", body)
+    body = re.sub(r' transform="rotate\(-0 [^"]*"', "", body)
     body = re.sub(r' (?:d|x|y|width|height)="[^"]*"', _one_decimal, body)
     body = re.sub(r"\s+", " ", body).replace("> <", "><")
+    body = re.sub(r' style="[^"]*"', lambda style: re.sub(r"([:;]) ", r"\1", style[0]), body)
     body = re.sub(r"<g([^>]*)>((?:<use [^>]*/>)+)</g>", _one_style, body)
     label = escape(description, quote=True)
-    namespaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
     # Round joins are what the style sheet said, which is gone because it would hold for the whole page.
-    return f'<svg {namespaces} {view_box} stroke-linejoin="round" role="img" aria-label="{label}">{body}'
+    base = 'xmlns="http://www.w3.org/2000/svg" stroke-linejoin="round" font-family="sans-serif"'
+    return f'<svg {view_box} {base} role="img" aria-label="{label}">{body}'
 
 
 def _one_decimal(attribute: re.Match) -> str:
-    return re.sub(r"-?\d+\.\d{2,}", lambda number: f"{float(number[0]):.1f}", attribute[0])
+    """Round the numbers of an attribute, and leave out the spaces about the letters of a path."""
+    rounded = re.sub(r"-?\d+\.\d+", lambda number: f"{float(number[0]):.1f}".removesuffix(".0"), attribute[0])
+    return re.sub(r"\s*([MLQCz])\s*", r"\1", rounded)
 
 
 def _one_style(markers: re.Match) -> str:

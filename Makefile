@@ -1,0 +1,56 @@
+# The book's workflow. Each target makes its own .venv when it is missing or out of date.
+# Choose a Python with `make PYTHON=python3.12 book`.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3 python; do \
+	$$python -c $(python_fits) 2>/dev/null && echo $$python && break; done)
+python_fits = 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
+
+python = .venv/bin/python
+installed = .venv/.installed
+browser = .venv/.browser
+libraries = node_modules/.package-lock.json
+
+.PHONY: help book test lab refresh test-browser clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+
+book: $(installed) $(libraries) ## build the book into _build/html; fails on any error or warning
+	@.venv/bin/jupyter-book build . -W --keep-going -n
+	@echo "$(CURDIR)/_build/html/index.html"
+
+test: $(installed) ## lint, unit tests, and every notebook against its stored outputs
+	$(python) -m pytest
+
+lab: $(installed) ## open JupyterLab on the chapters
+	OPENBLAS_NUM_THREADS=1 $(python) -m jupyterlab chapters
+
+refresh: $(installed) ## execute every notebook and store its outputs in place
+	$(python) -m tools.refresh
+
+test-browser: book $(browser) ## test the built book in headless Chromium with the network closed
+	$(python) -m pytest tests/browser
+
+clean: ## remove everything that was built or installed
+	rm -rf .venv _build node_modules .pytest_cache .ruff_cache .import_linter_cache *.egg-info
+
+# The stamps are made last: an interrupted installation does not count.
+$(installed): requirements.txt constraints.txt pyproject.toml
+	@"$(PYTHON)" -c $(python_fits) 2>/dev/null || \
+		{ echo "The book needs Python 3.11, 3.12 or 3.13 with venv and pip: make PYTHON=/path/to/python"; exit 1; }
+	@echo "Installing the book's packages into .venv; this takes a few minutes."
+	@"$(PYTHON)" -m venv --clear .venv
+	@$(python) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(browser): $(installed) tests/browser/requirements.txt
+	@$(python) -m pip install --quiet --disable-pip-version-check -r tests/browser/requirements.txt
+	@touch $@
+
+# MathJax and the widgets for reading offline. The book also builds without them.
+$(libraries): package.json package-lock.json
+	@npm ci --ignore-scripts --loglevel=error --no-audit --no-fund >/dev/null && touch $@ || \
+		echo "No npm, or npm failed: the built book will fetch MathJax and widgets from their CDNs."

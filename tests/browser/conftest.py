@@ -1,0 +1,60 @@
+"""A headless Chromium without a network, and the built book opened from disk, page by page."""
+
+import re
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from pages import DESKTOP, HTML, PAGES, Opened, open_page
+from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that asks for ``opened`` or ``path`` on every page."""
+    ids = [path.relative_to(HTML).as_posix() for path in PAGES]
+    for name in {"opened", "path"} & set(metafunc.fixturenames):
+        metafunc.parametrize(name, PAGES, ids=ids, indirect=name == "opened", scope="module")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def book() -> None:
+    """Fail with what to do where there is no book, or one that needs the network."""
+    if not PAGES:
+        pytest.fail("there is no built book: run `make book`")
+    if not (HTML / "_static" / "vendor").exists():
+        pytest.fail("the built book would fetch MathJax from the network: install npm, run `make book`")
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    """Start Playwright."""
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """Start the machine's Chromium."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        pytest.fail("no Chromium on this machine; on Debian and Ubuntu: apt-get install chromium")
+    browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="session")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """Close the network: whatever is not on disk fails."""
+    context = browser.new_context(viewport=DESKTOP, color_scheme="light")
+    context.route(re.compile(r"^(https?|wss?):"), lambda route: route.abort())
+    yield context
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def opened(request: pytest.FixtureRequest, context: BrowserContext) -> Iterator[Opened]:
+    """Open one page and wait until its scripts are done."""
+    opened = open_page(context, request.param)
+    yield opened
+    opened.page.close()

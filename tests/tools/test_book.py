@@ -1,0 +1,135 @@
+"""The Sphinx extension: its digest, its browser libraries, and whole builds of a tiny book."""
+
+import io
+import json
+import os
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from sphinx.application import Sphinx
+from sphinx.util.docutils import docutils_namespace
+
+from tools import book
+
+
+@pytest.fixture
+def project(tmp_path):
+    """Return the root of a project with a library, pinned packages and one page."""
+    (tmp_path / "lib" / "data").mkdir(parents=True)
+    for name in ("lib/__init__.py", "lib/data/x.csv", "requirements.txt", "constraints.txt"):
+        (tmp_path / name).write_text(name)
+    shutil.copy(book.__file__.replace("tools/book.py", "package.json"), tmp_path)
+    (tmp_path / "index.md").write_text("# Title\n\nText.\n")
+    return tmp_path
+
+
+def install(project, version=None):
+    """Put files into node_modules as npm does."""
+    pinned = json.loads((project / "package.json").read_text())["dependencies"]
+    modules = project / "node_modules"
+    for package, patterns in book.BROWSER_LIBRARIES.items():
+        for pattern in patterns:
+            path = modules / package / pattern.replace("*", "some")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{package} {pattern}")
+    packages = {f"node_modules/{name}": {"version": version or pinned[name]} for name in pinned}
+    (modules / ".package-lock.json").write_text(json.dumps({"packages": packages}))
+
+
+@pytest.mark.parametrize("name", ["lib/__init__.py", "lib/data/x.csv", "requirements.txt", "constraints.txt"])
+def test_the_digest_knows_every_file_that_decides_a_number(project, name):
+    before = book.digest(project)
+    (project / name).write_text("changed")
+    assert book.digest(project) != before
+
+
+def test_the_digest_knows_names_but_not_compiled_files_or_dates(project):
+    before = book.digest(project)
+    (project / "lib" / "x.pyc").write_text("compiled")
+    os.utime(project / "lib" / "__init__.py", (0, 0))
+    assert book.digest(project) == before
+    (project / "lib" / "__init__.py").rename(project / "lib" / "other.py")
+    assert book.digest(project) != before
+
+
+def test_libraries_count_only_if_npm_finished_and_the_versions_are_the_pinned_ones(project):
+    assert book.find_browser_libraries(project) is None
+    install(project)
+    files = book.find_browser_libraries(project)
+    assert {package: len(paths) for package, paths in files.items()} == {
+        package: len(patterns) for package, patterns in book.BROWSER_LIBRARIES.items()
+    }
+    install(project, version="0.0.1")
+    assert book.find_browser_libraries(project) is None
+    install(project)
+    files["requirejs"][0].unlink()
+    assert book.find_browser_libraries(project) is None
+
+
+def test_the_cache_of_another_state_of_lib_is_deleted(project):
+    app = SimpleNamespace(outdir=project / "_build" / "html", srcdir=project)
+    config = SimpleNamespace()
+    book.tie_cache_to_lib(app, config)
+    first = Path(config.nb_execution_cache_path)
+    first.mkdir(parents=True)
+    book.tie_cache_to_lib(app, config)
+    assert first.exists()
+    (project / "lib" / "__init__.py").write_text("changed")
+    book.tie_cache_to_lib(app, config)
+    assert Path(config.nb_execution_cache_path).parent == first.parent
+    assert not first.exists()
+
+
+def build(project):
+    """Build the tiny book; return the exit code, and the warnings."""
+    warnings = io.StringIO()
+    settings = {
+        "exclude_patterns": ["_build", "node_modules"],
+        "extensions": ["myst_nb", "tools.book"],
+        "myst_enable_extensions": ["dollarmath"],
+    }
+    out, doctrees = project / "_build" / "html", project / "_build" / ".doctrees"
+    with docutils_namespace():
+        app = Sphinx(
+            project,
+            None,
+            out,
+            doctrees,
+            "html",
+            confoverrides=settings,
+            status=None,
+            warning=warnings,
+            warningiserror=True,
+            keep_going=True,
+        )
+        app.build()
+    return app.statuscode, warnings.getvalue()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning")
+def test_a_build_with_a_warning_fails_again_until_it_is_mended(project):
+    assert build(project)[0] == 0
+    (project / "index.md").write_text("# Title\n\n{ref}`nowhere`\n")
+    for _ in range(2):
+        code, errors = build(project)
+        assert code != 0
+        assert "nowhere" in errors
+    (project / "index.md").write_text("# Title\n\nMended.\n")
+    assert build(project)[0] == 0
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning")
+def test_the_libraries_are_carried_while_they_are_installed(project):
+    (project / "index.md").write_text("# Title\n\n$x^2$\n")
+    vendor = project / "_build" / "html" / "_static" / "vendor"
+    page = project / "_build" / "html" / "index.html"
+    install(project)
+    assert build(project)[0] == 0
+    assert (vendor / "mathjax" / "es5" / "tex-mml-chtml.js").exists()
+    assert "vendor/mathjax" in page.read_text()
+    shutil.rmtree(project / "node_modules")
+    assert build(project)[0] == 0
+    assert not vendor.exists()
+    assert "cdn.jsdelivr.net/npm/mathjax" in page.read_text()

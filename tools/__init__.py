@@ -1,0 +1,1 @@
+"""Tools of the book: what tests, builds and refreshes it; the chapters never import them."""

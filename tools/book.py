@@ -1,0 +1,128 @@
+"""Sphinx extension of the book. ``_config.yml`` registers it, so every way to build goes through it.
+
+It does three things that Jupyter Book leaves open:
+
+- the cache of executed notebooks also depends on ``lib`` and on the pinned packages;
+- a build that failed, or was interrupted, is not taken for done by the next one;
+- where npm has installed the browser libraries, the built book carries them and needs no network.
+"""
+
+import hashlib
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.util import logging
+
+from tools.notebooks import prepare_kernels
+
+logger = logging.getLogger(__name__)
+
+# What the pages load, and what these files load in turn: package -> patterns of files in it.
+BROWSER_LIBRARIES = {
+    "mathjax": [
+        "es5/tex-mml-chtml.js",
+        "es5/input/tex/extensions/*.js",
+        "es5/output/chtml/fonts/woff-v2/*.woff",
+    ],
+    "requirejs": ["require.js"],
+    "@jupyter-widgets/html-manager": ["dist/embed-amd.js"],
+}
+MATHJAX = "vendor/mathjax/es5/tex-mml-chtml.js"
+WIDGETS = {  # in this order: the second is a module that the first loads
+    "vendor/requirejs/require.js": {},
+    "vendor/@jupyter-widgets/html-manager/dist/embed-amd.js": {},
+}
+
+
+def digest(root: Path) -> str:
+    """Return a digest of all that decides what a chapter prints, apart from the chapter itself."""
+    state = hashlib.sha256(sys.version.encode())
+    library = (path for path in (root / "lib").rglob("*") if path.is_file() and path.suffix != ".pyc")
+    for path in [*sorted(library), root / "requirements.txt", root / "constraints.txt"]:
+        state.update(f"\0{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes())
+    return state.hexdigest()[:16]
+
+
+def tie_cache_to_lib(app: Sphinx, config: Config) -> None:
+    """Give each state of ``lib`` its own cache; the change of its path makes Sphinx read all pages."""
+    caches = Path(app.outdir).parent / ".jupyter_cache"
+    cache = caches / digest(Path(app.srcdir))
+    for old in caches.glob("*"):
+        if old != cache:
+            shutil.rmtree(old) if old.is_dir() else old.unlink()
+    config.nb_execution_cache_path = str(cache)
+
+
+def forget_unfinished_build(app: Sphinx, config: Config) -> None:
+    """Let Sphinx start anew unless the last build ended without a warning.
+
+    Sphinx remembers the pages that it has read, but not the warnings that they gave: a second build
+    after a failed one would pass.
+    """
+    done = _done(app)
+    if not done.exists():
+        (Path(app.doctreedir) / "environment.pickle").unlink(missing_ok=True)
+    done.unlink(missing_ok=True)
+
+
+def remember_finished_build(app: Sphinx, exception: Exception | None) -> None:
+    """Note that this build ended without a warning."""
+    if exception is None and app._warncount == 0:
+        _done(app).touch()
+
+
+def _done(app: Sphinx) -> Path:
+    return Path(app.doctreedir) / "finished-without-warning"
+
+
+def find_browser_libraries(root: Path) -> dict[str, list[Path]] | None:
+    """Return the files to carry, by package, or None unless npm installed just what is pinned."""
+    modules = root / "node_modules"
+    installed = modules / ".package-lock.json"  # npm writes it when it is done
+    if not installed.exists():
+        return None
+    packages = json.loads(installed.read_text(encoding="utf-8"))["packages"]
+    pinned = json.loads((root / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    files = {}
+    for package, patterns in BROWSER_LIBRARIES.items():
+        if packages.get(f"node_modules/{package}", {}).get("version") != pinned[package]:
+            return None
+        found = [sorted((modules / package).glob(pattern)) for pattern in patterns]
+        if not all(found):
+            return None
+        files[package] = [path for paths in found for path in paths]
+    return files
+
+
+def carry_browser_libraries(app: Sphinx, config: Config) -> None:
+    """Copy the browser libraries into the built book and point the pages there.
+
+    Not by way of ``_static/``: Jupyter Book loads every script in that folder on every page.
+    """
+    root, vendor = Path(app.srcdir), Path(app.outdir) / "_static" / "vendor"
+    if vendor.exists():
+        shutil.rmtree(vendor)
+    files = find_browser_libraries(root)
+    if files is None:
+        logger.info("No node_modules: the built book will fetch MathJax and widgets from their CDNs.")
+        return
+    for path in (path for paths in files.values() for path in paths):
+        target = vendor / path.relative_to(root / "node_modules")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    config.mathjax_path = MATHJAX
+    config.nb_ipywidgets_js = WIDGETS
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Connect the extension."""
+    prepare_kernels()
+    app.connect("config-inited", forget_unfinished_build)
+    app.connect("config-inited", tie_cache_to_lib)
+    app.connect("config-inited", carry_browser_libraries)
+    app.connect("build-finished", remember_finished_build)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

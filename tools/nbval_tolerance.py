@@ -1,0 +1,235 @@
+"""Compare the outputs of notebooks within the tolerances that their cells declare.
+
+A pytest plugin on top of nbval, which collects the notebooks, runs their cells and reports. What
+nbval is too strict about (last digits, ids of widgets) and too lax about (images, cells that were
+never executed, swallowed time-outs) is judged here; how far apart two outputs are is measured in
+`tools.output_distance`.
+
+Exact is the rule: a cell that declares nothing must print the same text to the letter. A cell
+declares a tolerance in comments on lines of their own, or in its metadata::
+
+    # NBVAL_RTOL: 1e-4      numbers in text and in figure data, relative to the reference
+    # NBVAL_ATOL: 1e-6      the same, absolute; the larger of the two holds
+    # NBVAL_PNG: 4          a picture's worst 16×16 tile, in grey levels out of 255
+
+    {"nbval": {"rtol": 1e-4, "atol": 1e-6, "png": 4}}
+
+A tolerance loosens numbers and the white space around them, never words. A decimal may be off by
+half a unit of its last digit on top, an integer may not: 500 becomes 501 only where 1 is allowed.
+Two things are never exact, because renderers and libraries round: pictures (2 grey levels) and
+the data behind a figure (1e-5 of each array's largest number).
+"""
+
+import math
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+import numpy as np
+import pytest
+from nbval.plugin import IPyNbCell, IPyNbFile, comment_markers, metadata_tags
+from PIL import Image
+
+from tools.output_distance import GLUE, Tolerance, decode, difference, is_number, pixel_distance
+
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+CAPTURED = ("stream", "display_data", "execute_result", "clear_output")
+
+
+def commented_tolerances(source: str) -> Iterator[tuple[str, float]]:
+    """Yield the name and value of each ``# NBVAL_...: value`` line."""
+    for line in source.splitlines():
+        found = re.search(r"#\s*(nbval_.*)", line, re.IGNORECASE)
+        if not found:
+            continue
+        comment = found[1].strip()
+        if line[: found.start()].strip("# \t"):
+            raise ValueError(f"'# {comment}' must stand on a line of its own")
+        if comment in comment_markers:  # nbval's own: NBVAL_SKIP and the like
+            continue
+        pair = re.fullmatch(r"NBVAL_(RTOL|ATOL|PNG):\s*(\S+)", comment)
+        if not pair:
+            raise ValueError(f"unknown or malformed declaration '# {comment}'")
+        try:
+            yield pair[1].lower(), float(pair[2])
+        except ValueError:
+            raise ValueError(f"{pair[2]!r} in '# {comment}' is not a number") from None
+
+
+def declared_tolerances(cell) -> dict[str, float]:
+    """Return what a cell's comments and metadata declare, by name.
+
+    Raises ValueError for what nobody would act on: a tolerance of an unknown name, an impossible
+    value, a second declaration of the same, an unknown tag of nbval's.
+    """
+    for tag in cell.metadata.get("tags", []):
+        if tag.startswith("nbval") and tag not in metadata_tags:
+            raise ValueError(f"unknown tag {tag!r}")
+    metadata = cell.metadata.get("nbval", {})
+    if not isinstance(metadata, dict):
+        raise ValueError(f"metadata 'nbval' must be a mapping, got {metadata!r}")
+    declared = {}
+    for name, value in [*metadata.items(), *commented_tolerances(cell.source)]:
+        if name not in Tolerance._fields:
+            raise ValueError(f"unknown tolerance {name!r}; known are rtol, atol and png")
+        if name in declared:
+            raise ValueError(f"{name} is declared twice")
+        if not is_number(value) or not 0 <= value < math.inf:
+            raise ValueError(f"{name} must be a number, finite and not negative, got {value!r}")
+        declared[name] = float(value)
+    return declared
+
+
+def reference_problem(cell, options: dict) -> str | None:
+    """Return why a stored cell cannot serve as a reference, or None when it can."""
+    if options["skip"] or not cell.source.strip():
+        return None
+    if cell.execution_count is None:
+        return "The cell was never executed; run make refresh"
+    if not options["check_exception"] and any(o.output_type == "error" for o in cell.outputs):
+        return "The stored output is an error, and no NBVAL_RAISES_EXCEPTION says that it should be"
+    try:
+        declared_tolerances(cell)
+    except ValueError as error:
+        return f"Bad nbval declaration: {error}"
+    return None
+
+
+def flatten(outputs: list) -> dict[tuple[int, str], Any]:
+    """Return what is compared of the outputs, by (number, mime type).
+
+    Streams get number 0: where among the outputs they are flushed is a matter of timing. The view
+    of a widget is a random id, and is not stored. Where a figure is given as SVG, for the page,
+    and as PNG, only the PNG is compared.
+    """
+    flat = {(0, o.name): o.text for o in outputs if o.output_type == "stream"}
+    for number, output in enumerate((o for o in outputs if o.output_type != "stream"), 1):
+        if output.output_type == "error":
+            parts = {"ename": output.ename, "evalue": output.evalue}
+        else:
+            ignored = {WIDGET_VIEW} | ({"image/svg+xml"} if "image/png" in output.data else set())
+            parts = {mime: value for mime, value in output.data.items() if mime not in ignored}
+            if output.metadata:  # holds the name that a value is glued under
+                parts["metadata"] = output.metadata
+        flat |= {(number, mime): value for mime, value in parts.items()}
+    return flat
+
+
+def save_pictures(new: np.ndarray, ref: np.ndarray, stem: Path) -> str:
+    """Write the expected and the actual picture and their difference; return where, in words."""
+    pictures = {"expected": ref, "actual": new}
+    if new.shape == ref.shape:
+        pictures["difference"] = 255 - pixel_distance(new, ref)
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    for name, picture in pictures.items():
+        Image.fromarray(picture.astype(np.uint8)).save(f"{stem}-{name}.png")
+    return f"see {stem}-{{{','.join(pictures)}}}.png"
+
+
+class NotebookCell(IPyNbCell):
+    """A code cell as a test."""
+
+    def runtest(self) -> None:
+        """Run the cell; fail it also for a bad reference and for a time-out that it swallows."""
+        problem = reference_problem(self.cell, self.options)
+        if problem:
+            self.options["check"] = False  # it runs all the same: later cells need its names
+        timeout, timed_out_before = self.config.option.nbval_cell_timeout, self.parent.timed_out
+        self.parent.deadline = time.monotonic() + timeout + self.output_timeout
+        super().runtest()
+        if self.parent.timed_out and not timed_out_before:
+            problem = f"Timeout of {timeout:g} seconds exceeded, and the interrupt swallowed"
+        if problem:
+            self.raise_cell_error(problem)
+
+    def compare_outputs(self, test: list, ref: list, skip_compare=None) -> bool:
+        """Compare in the place of nbval, which allows no tolerance and skips images."""
+        declared = declared_tolerances(self.cell)
+        self.user_properties.append(("nbval", declared))  # for the summary
+        new, old = ({k: self.sanitize(v) for k, v in flatten(o).items()} for o in (test, ref))
+        report = []
+        for number, mime in sorted(new.keys() | old.keys()):
+            key, where = (number, mime), f"output {number}, {mime}" if number else mime
+            if key not in new:
+                report.append(f"{where}: missing; expected {str(old[key])[:200]}")
+            elif key not in old:
+                report.append(f"{where}: not expected; got {str(new[key])[:200]}")
+            elif problem := difference(mime, new[key], old[key], Tolerance(**declared)):
+                report.append(f"{where}: {problem}")
+                if mime.removeprefix(GLUE) == "image/png":
+                    stem = self.picture_stem(number)
+                    report.append(save_pictures(decode(new[key]), decode(old[key]), stem))
+        first_line = self.cell.source.strip().partition("\n")[0]
+        heading = f"code cell {self.cell_num}, In [{self.cell.execution_count}]: {first_line}"
+        self.comparison_traceback = [heading, *report]
+        return not report
+
+    def picture_stem(self, number: int) -> Path:
+        """Return where the pictures of a failed comparison go, but for the ends of their names."""
+        suffix = f"-output{number}" if number > 1 else ""
+        name = f"{self.path.stem}-cell{self.cell_num}{suffix}"
+        return self.config.rootpath / "_build" / "nbval" / name
+
+
+class NotebookFile(IPyNbFile):
+    """A notebook as a collector of cells that share a kernel."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.deadline = math.inf  # of the running cell
+        self.capturing: dict[str, str] = {}  # Output widget -> the request whose output it takes
+
+    def setup(self) -> None:
+        """Start the kernel; close our side of its stderr, which nbval opens and forgets."""
+        super().setup()
+        self.kernel.km._launch_args["stderr"].close()
+
+    def collect(self) -> Iterator[NotebookCell]:
+        """Yield nbval's cells as ours."""
+        for cell in super().collect():
+            yield NotebookCell.from_parent(
+                self, name=cell.name, cell_num=cell.cell_num, cell=cell.cell, options=cell.options
+            )
+
+    def get_kernel_message(self, timeout: float | None = None, stream: str = "iopub") -> dict:
+        """Return the next message, disguised where an Output widget captures it.
+
+        What a widget captures is no output of the cell. nbval does not know this, but it ignores
+        every message whose type begins with "comm". A captured error stays an error.
+        Empty makes nbval stop the kernel: a cell that swallows its interrupt may print for ever.
+        """
+        if time.monotonic() > self.deadline:
+            raise Empty
+        message = super().get_kernel_message(timeout, stream)
+        content, kind = message["content"], message["msg_type"]
+        if kind == "comm_msg" and "msg_id" in (state := content["data"].get("state", {})):
+            self.capturing[content["comm_id"]] = state["msg_id"]
+        if kind in CAPTURED and message["parent_header"].get("msg_id") in self.capturing.values():
+            message = {**message, "msg_type": "comm_captured"}
+        return message
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Iterator[None]:
+    """Put our collector in the place of nbval's."""
+    collectors = yield
+    return [
+        NotebookFile.from_parent(parent, path=file_path) if type(c) is IPyNbFile else c for c in collectors
+    ]
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Say how many cells were compared and how wide the tolerances are."""
+    reports = (report for reports in terminalreporter.stats.values() for report in reports)
+    properties = (dict(r.user_properties) for r in reports if getattr(r, "when", None) == "call")
+    compared = [p["nbval"] for p in properties if "nbval" in p]
+    declaring = [declared for declared in compared if declared]
+    summary = f"nbval: {len(compared)} cells compared; {len(declaring)} declare a tolerance"
+    for name in Tolerance._fields:
+        if values := [declared[name] for declared in declaring if name in declared]:
+            summary += f", widest {name} {max(values):g}"
+    if compared:
+        terminalreporter.write_line(summary)

@@ -1,0 +1,113 @@
+"""How a notebook of the book is stored: read, put into its normal form, written.
+
+A notebook in normal form holds nothing that changes from one run or machine to the next, so that two
+executions of the same code give the same bytes.
+"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+ROOT = Path(__file__).resolve().parents[1]
+
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {"name": "python", "pygments_lexer": "ipython3"},
+}
+
+# What front ends note about a run or about the state of their window.
+FLEETING_CELL_METADATA = {"ExecuteTime", "collapsed", "execution", "scrolled", "trusted"}
+
+# At the book's sizes a second BLAS thread gains nothing, and on a busy machine it can cost a factor
+# of 100. A progress bar must leave nothing in a stored output.
+KERNEL_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "TQDM_DISABLE": "1",
+}
+
+
+def prepare_kernels() -> None:
+    """Set the environment that kernels started by this process inherit; the user's own wins."""
+    for name, value in KERNEL_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
+def find_all(root: Path = ROOT) -> list[Path]:
+    """Return every notebook of the book under ``root``, in reading order."""
+    folders = (root, root / "chapters", root / "appendix")
+    return [path for folder in folders for path in sorted(folder.glob("*.ipynb"))]
+
+
+def loads(text: str) -> NotebookNode:
+    """Parse a notebook of format 4 without adding anything, in particular no random cell ids."""
+    try:
+        found = json.loads(text).get("nbformat")
+    except (json.JSONDecodeError, AttributeError) as error:
+        raise ValueError(f"not a notebook: {error}") from error
+    if found != 4:
+        raise ValueError(f"nbformat must be 4, got {found!r}")
+    return nbformat.v4.reads(text)
+
+
+def dumps(notebook: NotebookNode) -> str:
+    """Return the text of a notebook file as Jupyter writes it, without nbformat's silent repairs."""
+    return nbformat.v4.writes(notebook) + "\n"
+
+
+def write(path: Path, text: str) -> None:
+    """Replace a file in one step, so that an interruption leaves either the old or the new one."""
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_text(text, encoding="utf-8", newline="\n")
+    temporary.replace(path)
+
+
+def normalise(notebook: NotebookNode) -> NotebookNode:
+    """Return a copy of ``notebook`` in normal form."""
+    kept = {key: value for key, value in notebook.metadata.items() if key != "widgets"}
+    cells, taken = [], set()
+    for cell in notebook.cells:
+        cell = _normal_cell(cell)
+        cell["id"] = _cell_id(cell, taken)
+        taken.add(cell["id"])
+        cells.append(cell)
+    return nbformat.from_dict(
+        {"cells": cells, "metadata": {**kept, **METADATA}, "nbformat": 4, "nbformat_minor": 5}
+    )
+
+
+def _normal_cell(cell: dict) -> dict:
+    cell = dict(cell)
+    cell["metadata"] = {
+        key: value for key, value in cell["metadata"].items() if key not in FLEETING_CELL_METADATA
+    }
+    if "outputs" in cell:
+        cell["outputs"] = [_normal_output(output) for output in cell["outputs"]]
+    return cell
+
+
+def _normal_output(output: dict) -> dict:
+    """Drop the view of a widget, a random id, and the SVG of a figure whose PNG is there.
+
+    The build draws the SVG anew; the tests compare the PNG.
+    """
+    output = dict(output)
+    if "data" in output:
+        dropped = {WIDGET_VIEW, *(["image/svg+xml"] if "image/png" in output["data"] else [])}
+        output["data"] = {key: value for key, value in output["data"].items() if key not in dropped}
+    return output
+
+
+def _cell_id(cell: dict, taken: set[str]) -> str:
+    """Return the cell's own id, or one derived from its source where it has none or shares it."""
+    own, attempt = cell.get("id"), 0
+    while not own or own in taken:
+        own = hashlib.sha256(f"{attempt}\n{cell['source']}".encode()).hexdigest()[:8]
+        attempt += 1
+    return own

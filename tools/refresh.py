@@ -1,0 +1,86 @@
+"""Execute notebooks afresh and store their outputs in place, in normal form.
+
+    python -m tools.refresh                              every notebook of the book
+    python -m tools.refresh chapters/01-gradients.ipynb  these
+
+A notebook that raises, or that writes to standard error, stays as it was and fails the run.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+
+from tools import notebooks
+
+CELL_TIMEOUT = 600  # seconds
+PARALLEL = 2  # notebooks at a time
+
+
+def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
+    """Return ``notebook`` with the outputs of a fresh kernel that runs in ``folder``.
+
+    Raises
+    ------
+    RuntimeError
+        If a cell raises, takes too long, kills the kernel or writes to standard error.
+    """
+    client = NotebookClient(
+        notebook,
+        kernel_name="python3",
+        timeout=CELL_TIMEOUT,
+        resources={"metadata": {"path": str(folder)}},
+        record_timing=False,
+        store_widget_state=False,
+        coalesce_streams=True,
+    )
+    try:
+        executed = client.execute()
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        raise RuntimeError(str(error).strip()) from error
+    for number, cell in enumerate(executed.cells):
+        for output in cell.get("outputs", []):
+            if output.get("name") == "stderr":
+                raise RuntimeError(f"cell {number} wrote to standard error:\n{output.text}")
+    return executed
+
+
+def refresh(path: Path) -> bool:
+    """Execute one notebook and store it; return whether the file changed."""
+    before = path.read_text(encoding="utf-8")
+    notebook = notebooks.normalise(notebooks.loads(before))
+    after = notebooks.dumps(notebooks.normalise(execute(notebook, path.resolve().parent)))
+    if after != before:
+        notebooks.write(path, after)
+    return after != before
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Refresh the notebooks named on the command line; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tools.refresh", description=__doc__.split("\n")[0])
+    parser.add_argument("notebooks", nargs="*", type=Path, help="notebooks (default: all of the book)")
+    paths = parser.parse_args(arguments).notebooks or notebooks.find_all()
+    for path in paths:
+        if path.suffix != ".ipynb" or not path.is_file():
+            parser.error(f"no such notebook: {path}")
+
+    notebooks.prepare_kernels()
+    failed = False
+    with ProcessPoolExecutor(max_workers=PARALLEL) as pool:
+        running = [(path, pool.submit(refresh, path)) for path in paths]
+        for path, result in running:
+            try:
+                print(f"{path}: {'updated' if result.result() else 'unchanged'}", flush=True)
+            except (RuntimeError, ValueError) as error:
+                failed = True
+                print(f"{path}: not refreshed\n{error}", file=sys.stderr)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
