@@ -266,7 +266,8 @@ def adam(
     >>> [round(next(iterates).item(), 3) for t in range(3)]
     [1.0, 0.9, 0.8]
     """
-    m, v = np.zeros_like(theta), np.zeros_like(theta)
+    m = np.zeros_like(theta)
+    v = np.zeros_like(theta)
     for t in count():
         yield theta
         g = gradient(theta)

@@ -1,9 +1,8 @@
 """The house style of the figures, the data behind them, and the few drawings that chapters share."""
 
+import ast
 import inspect
 import json
-import re
-import textwrap
 from collections.abc import Callable
 
 import matplotlib.pyplot as plt
@@ -220,7 +219,7 @@ def decades(axis: Axis) -> None:
 
 
 def source(function: Callable) -> Markdown:
-    """Show the code of a function of this library without its docstring.
+    """Show the code of a function of this library: what it does, without its docstring and types.
 
     Parameters
     ----------
@@ -232,7 +231,11 @@ def source(function: Callable) -> Markdown:
     Markdown
         A listing that the page highlights.
     """
-    code = textwrap.dedent(inspect.getsource(inspect.unwrap(function)))
-    without_docstring = re.sub(r'\n +r?""".*?"""', "", code, count=1, flags=re.DOTALL)
-    listing = re.sub(r"^@_checked\n", "", without_docstring)
-    return Markdown(f"```python\n{listing.strip()}\n```")
+    (definition,) = ast.parse(inspect.getsource(inspect.unwrap(function))).body
+    if ast.get_docstring(definition) is not None:
+        del definition.body[0]
+    definition.decorator_list, definition.returns = [], None
+    for argument in ast.walk(definition.args):
+        if isinstance(argument, ast.arg):
+            argument.annotation = None
+    return Markdown(f"```python\n{ast.unparse(definition)}\n```")

@@ -236,8 +236,7 @@ def test_band_wants_a_row_for_each_x(ax, shape):
 def test_source_shows_the_code_alone():
     assert source(nesterov).data == (
         "```python\n"
-        "def nesterov(gradient: Gradient, theta: ArrayLike, alpha: Rate, beta: ArrayLike = 0.9)"
-        " -> Iterator[NDArray]:\n"
+        "def nesterov(gradient, theta, alpha, beta=0.9):\n"
         "    m = np.zeros_like(theta)\n"
         "    for t in count():\n"
         "        yield theta\n"

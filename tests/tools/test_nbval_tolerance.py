@@ -476,7 +476,7 @@ CASES = [
 def make_notebook(path, cases):
     """Execute the cases' cells in a fresh kernel, alter them, and write them to a notebook."""
     notebook = new_notebook(cells=[new_code_cell(case.source) for case in cases])
-    NotebookClient(notebook, kernel_name="python3", allow_errors=True).execute()
+    NotebookClient(notebook, kernel_name="python3", allow_errors=True, timeout=30).execute()
     for case, cell in zip(cases, notebook.cells, strict=True):
         if case.edit:
             case.edit(cell)
@@ -495,7 +495,7 @@ def run_notebooks(pytester, *options):
 def test_cells(pytester, subtests, monkeypatch):
     monkeypatch.setenv("MPLCONFIGDIR", FONT_CACHE)
     make_notebook(pytester.path / "chapter.ipynb", CASES)
-    result, reports = run_notebooks(pytester)
+    result, reports = run_notebooks(pytester, "--nbval-cell-timeout=30")
     for k, case in enumerate(CASES):
         with subtests.test(case.name):
             report = reports[f"chapter.ipynb::Cell {k}"]
