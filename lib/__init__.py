@@ -2,7 +2,7 @@
 
 Imports go one way, from the top of this list to the bottom::
 
-    widgets  plotting                                pictures; the only modules that know matplotlib
+    widgets -> plotting                              pictures; the only modules that know matplotlib
     training                                         minibatches, records of runs
     optimizers  networks  linear_models  data        iterates and models
     layers  losses  schedules                        the pieces they are made of

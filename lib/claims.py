@@ -34,7 +34,7 @@ def check(
     Examples
     --------
     >>> check("three thirds are one", [1 / 3 + 2 / 3], 1, rtol=1e-15)
-    ✓ three thirds are one (within 1e-15)
+    ✓ three thirds are one (to within 1e-15 of its size)
     """
     actual, expected = np.asarray(actual, dtype=float), np.asarray(expected, dtype=float)
     if expected.ndim and expected.shape != actual.shape:
@@ -54,4 +54,5 @@ def check(
         raise AssertionError(
             f"{statement}: {actual[worst]:.10g} should be {wanted[worst]:.10g} (rtol={rtol:g}, atol={atol:g})"
         )
-    print(f"✓ {statement} (within {max(rtol, atol):.2g})")
+    bounds = [text for bound, text in [(rtol, f"{rtol:.2g} of its size"), (atol, f"{atol:.2g}")] if bound > 0]
+    print(f"✓ {statement} (to within {' + '.join(bounds)})")

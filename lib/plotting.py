@@ -219,7 +219,7 @@ def decades(axis: Axis) -> None:
 
 
 def source(function: Callable) -> Markdown:
-    """Show the code of a function of this library: what it does, without its docstring and types.
+    """Show what a function of this library does: its code without docstring, types and comments.
 
     Parameters
     ----------

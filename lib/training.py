@@ -171,7 +171,7 @@ def record(
     ValueError
         If n_steps < 0, every < 1, or a metric is called "t".
     DivergenceError
-        If an iterate is not finite; the message says at which step.
+        If an iterate or the value of a metric is not finite; the message says which and at which step.
 
     Examples
     --------
@@ -190,15 +190,18 @@ def record(
     # An overflow is about to be reported below, better than by a warning.
     with np.errstate(over="ignore", invalid="ignore"):
         for t, theta in enumerate(steps):
-            if not np.isfinite(theta).all():
-                raise DivergenceError(
-                    f"theta is no longer finite at step {t}: the learning rate is too large"
-                )
+            _finite_at("theta", theta, t)
             if t % every == 0:
                 history["t"].append(t)
                 for name, metric in metrics.items():
-                    history[name].append(metric(theta))
+                    history[name].append(_finite_at(name, metric(theta), t))
     return theta, {name: np.array(values) for name, values in history.items()}
+
+
+def _finite_at(name: str, value: object, t: int) -> object:
+    if not np.isfinite(value).all():
+        raise DivergenceError(f"{name} is no longer finite at step {t}: the learning rate is too large")
+    return value
 
 
 def trajectory(iterates: Iterator[NDArray], n_steps: int) -> NDArray:

@@ -8,17 +8,19 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from html import escape
-from math import prod
 from typing import NamedTuple
 
 import ipywidgets as ipw
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
-from matplotlib.text import Text
+
+from lib.plotting import FIGURE_DATA, figure_data
 
 # Every picture has the same margins, so that nothing jumps; fitting them to the labels takes longer
-# than the drawing.
+# than the drawing.  Formulas are in a font whose characters are Unicode's: TeX's fonts have an alpha
+# where others have a registered sign.
 FRAME = {
+    "mathtext.fontset": "dejavusans",
     "figure.constrained_layout.use": False,
     "figure.subplot.left": 0.12,
     "figure.subplot.right": 0.97,
@@ -36,16 +38,19 @@ class Choice(NamedTuple):
 
 
 class Explorer(ipw.VBox):
-    """Sliders above one visible picture of many."""
+    """Sliders above one visible picture of many; what all of them draw is kept for the tests."""
 
-    def __init__(self, sliders: Sequence[ipw.SelectionSlider], pictures: ipw.Widget, count: int):
+    def __init__(self, sliders: Sequence[ipw.SelectionSlider], pictures: ipw.Widget, drawn: list[dict]):
         super().__init__([*sliders, pictures], layout=ipw.Layout(max_width="44rem"))
-        self._count = count
+        self._drawn = drawn
         self.add_class("explorer")
 
     def __repr__(self) -> str:
         """Be short: the default spells out every picture."""
-        return f"Explorer({self._count} pictures)"
+        return f"Explorer({len(self._drawn)} pictures)"
+
+    def _repr_mimebundle_(self, **kwargs: object) -> dict:
+        return {**super()._repr_mimebundle_(**kwargs), FIGURE_DATA: {"pictures": self._drawn}}
 
 
 def explorer(
@@ -91,17 +96,28 @@ def explorer(
     plain = ipw.HTML()
     shared = {"layout": plain.layout, "style": plain.style}
 
+    drawn = []
+
     def pictures(values: tuple) -> ipw.Widget:
         if len(values) == len(choices):
             with plt.rc_context(FRAME):
                 figure = draw(*values)
+            drawn.append({"description": describe(*values), "axes": _summary(figure)})
             return ipw.HTML(svg(figure, describe(*values)), **shared)
         inner = [pictures((*values, value)) for value in choices[len(values)].values]
         stack = ipw.Stack(inner, selected_index=sliders[len(values)].index)
         ipw.jslink((sliders[len(values)], "index"), (stack, "selected_index"))
         return stack
 
-    return Explorer(sliders, pictures(()), prod(len(choice.values) for choice in choices))
+    return Explorer(sliders, pictures(()), drawn)
+
+
+def _summary(figure: Figure) -> list:
+    """Return the data of a figure without its points: of each thing drawn, the root mean square is left."""
+    axes = figure_data(figure)["axes"]
+    return [
+        [{key: thing[key] for key in ("kind", "label", "n", "rms")} for thing in ax["drawn"]] for ax in axes
+    ]
 
 
 def _slider(choice: Choice, value: object) -> ipw.SelectionSlider:
@@ -120,7 +136,7 @@ def svg(figure: Figure, description: str) -> str:
     Parameters
     ----------
     figure
-        What to draw.
+        What to draw; drawn under the settings `FRAME`, its formulas keep their letters.
     description
         What a screen reader says in its place.
 
@@ -130,13 +146,8 @@ def svg(figure: Figure, description: str) -> str:
         An <svg> element: text stays text, coordinates have one decimal of a point.
     """
     buffer = io.StringIO()
-    # Formulas in a font whose characters are Unicode's, those of present texts and of ticks to come:
-    # TeX's fonts have an alpha where others have a registered sign.
-    fontset = "dejavusans"
-    for text in figure.findobj(Text):
-        text.set_math_fontfamily(fontset)
-    style = {"svg.fonttype": "none", "svg.hashsalt": "explorer", "mathtext.fontset": fontset}
-    with plt.rc_context({**style, "path.simplify_threshold": 0.5}):
+    style = {"svg.fonttype": "none", "svg.hashsalt": "explorer", "path.simplify_threshold": 0.5}
+    with plt.rc_context({**FRAME, **style}):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     plt.close(figure)
     drawing = buffer.getvalue()

@@ -9,7 +9,9 @@ from lib.claims import check
 def test_a_claim_that_holds_is_printed_without_the_digits_of_its_error(capsys):
     check("two sides agree", 1 + 1e-10, 1, rtol=1e-9)
     check("arrays agree", [[1.0, 2.0]], np.array([[1.0, 2.001]]), atol=0.01)
-    assert capsys.readouterr().out == "✓ two sides agree (within 1e-09)\n✓ arrays agree (within 0.01)\n"
+    assert capsys.readouterr().out == (
+        "✓ two sides agree (to within 1e-09 of its size)\n✓ arrays agree (to within 0.01)\n"
+    )
 
 
 @pytest.mark.parametrize(

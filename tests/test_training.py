@@ -245,3 +245,9 @@ def test_iterates_of_a_batch_gradient_are_taken_in_order(rng):
     order = np.random.default_rng(5).permutation(4)
     thetas = take(sgd(stochastic(lambda theta, x: x, batches), [0.0], alpha=1.0), 5)
     np.testing.assert_array_equal(np.diff(thetas, axis=0)[:, 0], -order)
+
+
+def test_a_metric_that_overflows_is_reported_by_name_and_step():
+    iterates = sgd(lambda theta: 2 * theta, [1.0], alpha=10)
+    with pytest.raises(DivergenceError, match=r"^loss is no longer finite at step 150"):
+        record(iterates, 200, 50, loss=lambda theta: theta**2)

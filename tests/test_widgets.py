@@ -82,7 +82,8 @@ def test_words_numbers_and_formulas_stay_what_they_are():
     log, ax = plt.subplots()
     with plt.rc_context():
         plotting.setup()  # TeX's fonts, whose alpha is another font's registered sign
-        picture = svg(simple(title="off by 0.05"), "")
+        with plt.rc_context(widgets.FRAME):
+            picture = svg(simple(title="off by 0.05"), "")
         ax.semilogy([1e-3, 1])
         log_ticks = svg(log, "")
     shown = [element.text for element in ElementTree.fromstring(picture).iter() if element.text]
@@ -247,3 +248,26 @@ def test_bad_arguments_are_named_before_anything_is_drawn(choices, start, name):
 
     with pytest.raises(ValueError, match=name):
         explorer(never, describe, *choices, start=start)
+
+
+def test_what_every_picture_draws_is_shown_to_the_tests():
+    def shown(height):
+        def draw(a, b):
+            figure, ax = plt.subplots()
+            ax.plot([0, 1], [a, height * b])
+            return figure
+
+        choices = Choice("a", [1, 2]), Choice("b", [3, 4, 5])
+        return explorer(draw, lambda a, b: f"{a}, {b}", *choices)._repr_mimebundle_()
+
+    pictures = shown(1.0)[plotting.FIGURE_DATA]["pictures"]
+    assert [picture["description"] for picture in pictures] == [
+        "1, 3",
+        "1, 4",
+        "1, 5",
+        "2, 3",
+        "2, 4",
+        "2, 5",
+    ]
+    assert pictures == shown(1.0)[plotting.FIGURE_DATA]["pictures"]
+    assert pictures != shown(1.001)[plotting.FIGURE_DATA]["pictures"]
