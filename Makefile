@@ -13,7 +13,7 @@ installed = .venv/.installed
 browser = .venv/.browser
 libraries = node_modules/.package-lock.json
 
-.PHONY: help book test lab refresh test-browser clean
+.PHONY: help book test lab refresh test-browser test-mutants clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -26,13 +26,16 @@ test: $(installed) ## lint, unit tests, and every notebook against its stored ou
 	$(python) -m pytest
 
 lab: $(installed) ## open JupyterLab on the chapters
-	OPENBLAS_NUM_THREADS=1 $(python) -m jupyterlab chapters
+	$(python) -m tools.lab
 
 refresh: $(installed) ## execute every notebook and store its outputs in place
 	$(python) -m tools.refresh
 
 test-browser: book $(browser) ## test the built book in headless Chromium with the network closed
 	$(python) -m pytest tests/browser
+
+test-mutants: $(installed) ## plant faults in lib, one at a time, and report which tests notice
+	$(python) -m tools.mutants
 
 clean: ## remove everything that was built or installed
 	rm -rf .venv _build node_modules .pytest_cache .ruff_cache .import_linter_cache *.egg-info
@@ -50,7 +53,11 @@ $(browser): $(installed) tests/browser/requirements.txt
 	@$(python) -m pip install --quiet --disable-pip-version-check -r tests/browser/requirements.txt
 	@touch $@
 
-# MathJax and the widgets for reading offline. The book also builds without them.
+# MathJax and the widgets for reading offline. The book also builds without them: then tools/book.py says
+# so, and the next build tries again. An installation that fails leaves the one before it in place.
+download = _build/npm
 $(libraries): package.json package-lock.json
-	@npm ci --ignore-scripts --loglevel=error --no-audit --no-fund >/dev/null && touch $@ || \
-		echo "No npm, or npm failed: the built book will fetch MathJax and widgets from their CDNs."
+	@rm -rf $(download) && mkdir -p $(download) && cp $^ $(download)
+	@if (cd $(download) && npm ci --ignore-scripts --no-audit --no-fund --prefer-offline --fetch-retries=0) \
+		>$(download)/npm.log 2>&1; \
+	then rm -rf node_modules && mv $(download)/node_modules . && touch $@ && rm -r $(download); fi

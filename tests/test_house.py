@@ -31,6 +31,13 @@ def test_notebook(path):
     assert problems(path.read_text(encoding="utf-8")) == []
 
 
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_links_in_the_repository_lead_somewhere(name):
+    links = re.findall(r"\]\(([^)\s]+)\)", (ROOT / name).read_text(encoding="utf-8"))
+    relative = [link.partition("#")[0] for link in links if "://" not in link]
+    assert [link for link in relative if not (ROOT / link).exists()] == []
+
+
 def test_the_api_page_lists_every_module_of_lib_once():
     page = (ROOT / "appendix" / "api.md").read_text(encoding="utf-8")
     listed = re.findall(r"^\.\. automodule:: lib\.(\w+)$", page, re.M)

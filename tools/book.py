@@ -1,10 +1,11 @@
 """Sphinx extension of the book. ``_config.yml`` registers it, so every way to build goes through it.
 
-It does three things that Jupyter Book leaves open:
+It does four things that Jupyter Book leaves open:
 
 - the cache of executed notebooks also depends on ``lib`` and on the pinned packages;
 - a build that failed, or was interrupted, is not taken for done by the next one;
-- where npm has installed the browser libraries, the built book carries them and needs no network.
+- where npm has installed the browser libraries, the built book carries them and needs no network;
+- pages whose source is gone are gone from the built book too, and so are files for developers of its theme.
 """
 
 import hashlib
@@ -31,10 +32,11 @@ BROWSER_LIBRARIES = {
     "requirejs": ["require.js"],
     "@jupyter-widgets/html-manager": ["dist/embed-amd.js"],
 }
-MATHJAX = "vendor/mathjax/es5/tex-mml-chtml.js"
+CARRIED = "libraries"  # in _static/, beside the theme's own files
+MATHJAX = f"{CARRIED}/mathjax/es5/tex-mml-chtml.js"
 WIDGETS = {  # in this order: the second is a module that the first loads
-    "vendor/requirejs/require.js": {},
-    "vendor/@jupyter-widgets/html-manager/dist/embed-amd.js": {},
+    f"{CARRIED}/requirejs/require.js": {},
+    f"{CARRIED}/@jupyter-widgets/html-manager/dist/embed-amd.js": {},
 }
 
 
@@ -69,6 +71,22 @@ def forget_unfinished_build(app: Sphinx, config: Config) -> None:
     done.unlink(missing_ok=True)
 
 
+def prune(app: Sphinx, exception: Exception | None) -> None:
+    """Remove the pages of deleted sources, and the source maps, which weigh 3 MB and no page loads."""
+    if exception is not None:
+        return
+    out = Path(app.outdir)
+    sources = out / "_sources"  # where each page that was ever written has a copy of its source
+    for source in [path for path in sources.rglob("*") if path.is_file()]:
+        name = source.relative_to(sources).as_posix().removesuffix(app.config.html_sourcelink_suffix)
+        page = name.removesuffix(Path(name).suffix)
+        if page not in app.env.found_docs:
+            source.unlink()
+            (out / f"{page}.html").unlink(missing_ok=True)
+    for source_map in (out / "_static").rglob("*.map"):
+        source_map.unlink()
+
+
 def remember_finished_build(app: Sphinx, exception: Exception | None) -> None:
     """Note that this build ended without a warning."""
     if exception is None and app._warncount == 0:
@@ -79,22 +97,31 @@ def _done(app: Sphinx) -> Path:
     return Path(app.doctreedir) / "finished-without-warning"
 
 
-def find_browser_libraries(root: Path) -> dict[str, list[Path]] | None:
-    """Return the files to carry, by package, or None unless npm installed just what is pinned."""
+def find_browser_libraries(root: Path) -> dict[str, list[Path]]:
+    """Return the files to carry, by package.
+
+    Raises
+    ------
+    LookupError
+        Unless npm installed just what is pinned.
+    """
     modules = root / "node_modules"
     installed = modules / ".package-lock.json"  # npm writes it when it is done
     if not installed.exists():
-        return None
+        raise LookupError("npm has not installed the browser libraries")
     packages = json.loads(installed.read_text(encoding="utf-8"))["packages"]
     pinned = json.loads((root / "package.json").read_text(encoding="utf-8"))["dependencies"]
     files = {}
     for package, patterns in BROWSER_LIBRARIES.items():
-        if packages.get(f"node_modules/{package}", {}).get("version") != pinned[package]:
-            return None
-        found = [sorted((modules / package).glob(pattern)) for pattern in patterns]
-        if not all(found):
-            return None
-        files[package] = [path for paths in found for path in paths]
+        version = packages.get(f"node_modules/{package}", {}).get("version")
+        if version != pinned[package]:
+            raise LookupError(f"node_modules has {package} {version}, not {pinned[package]}")
+        files[package] = []
+        for pattern in patterns:
+            found = sorted((modules / package).glob(pattern))
+            if not found:
+                raise LookupError(f"node_modules/{package} lacks {pattern}")
+            files[package] += found
     return files
 
 
@@ -103,15 +130,16 @@ def carry_browser_libraries(app: Sphinx, config: Config) -> None:
 
     Not by way of ``_static/``: Jupyter Book loads every script in that folder on every page.
     """
-    root, vendor = Path(app.srcdir), Path(app.outdir) / "_static" / "vendor"
-    if vendor.exists():
-        shutil.rmtree(vendor)
-    files = find_browser_libraries(root)
-    if files is None:
-        logger.info("No node_modules: the built book will fetch MathJax and widgets from their CDNs.")
+    root, carried = Path(app.srcdir), Path(app.outdir) / "_static" / CARRIED
+    if carried.exists():
+        shutil.rmtree(carried)
+    try:
+        files = find_browser_libraries(root)
+    except LookupError as reason:
+        logger.info(f"{reason}: the built book will fetch MathJax and widgets from their CDNs.")
         return
     for path in (path for paths in files.values() for path in paths):
-        target = vendor / path.relative_to(root / "node_modules")
+        target = carried / path.relative_to(root / "node_modules")
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
     config.mathjax_path = MATHJAX
@@ -124,5 +152,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", forget_unfinished_build)
     app.connect("config-inited", tie_cache_to_lib)
     app.connect("config-inited", carry_browser_libraries)
+    app.connect("build-finished", prune)
     app.connect("build-finished", remember_finished_build)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

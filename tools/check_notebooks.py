@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from nbformat import NotebookNode
 
+from tools.nbval_tolerance import declared_tolerances
 from tools.notebooks import dumps, loads, normalise
 
 IMAGES = {"image/svg+xml", "image/png", "image/jpeg", "image/gif"}
@@ -22,6 +23,9 @@ TAGS = {"hide-cell", "hide-input", "hide-output", "remove-cell", "remove-input",
 
 # Marks by which nbval skips a cell or does not look at its output.
 UNGUARDED = re.compile(r"^\s*#+\s*(NBVAL_SKIP|\w*IGNORE_OUTPUT|NBVAL_RAISES_EXCEPTION)\s*$", re.M)
+
+DECLARATION = re.compile(r"^\s*#\s*NBVAL_\w+:")
+WIDEST = {"rtol": 1e-2, "png": 8}
 
 MACHINE_PATH = re.compile(
     r"(?<![\w.:/])/(?:home|opt|private|root|srv|tmp|usr|var|Users)/\w|\b[A-Za-z]:\\\\?\w|site-packages"
@@ -45,8 +49,9 @@ def _file_problems(notebook: NotebookNode, text: str) -> Iterator[str]:
 def _cell_problems(notebook: NotebookNode) -> Iterator[str]:
     for number, cell in enumerate(notebook.cells):
         if cell.cell_type == "code":
-            for problem in (*_source(cell), *_metadata(cell), *_outputs(cell), *_images(cell)):
-                yield f"cell {number} ({cell.get('id', 'no id')}): {problem}"
+            for check in (_source, _tolerances, _metadata, _outputs, _images):
+                for problem in check(cell):
+                    yield f"cell {number} ({cell.get('id', 'no id')}): {problem}"
 
 
 def _source(cell: NotebookNode) -> Iterator[str]:
@@ -54,6 +59,30 @@ def _source(cell: NotebookNode) -> Iterator[str]:
         yield "changes sys.path; `lib` is installed"
     for mark in UNGUARDED.findall(cell.source):
         yield f"{mark} leaves its output unguarded"
+
+
+def _tolerances(cell: NotebookNode) -> Iterator[str]:
+    """Insist that a tolerance is declared in a comment, under its reason, and is no wider than its ceiling.
+
+    Several declarations in a row share one reason. An absolute tolerance has no ceiling: that depends
+    on the scale of the numbers.
+    """
+    try:
+        declared = declared_tolerances(cell)
+    except ValueError as error:
+        yield str(error)
+        return
+    for name, value in declared.items():
+        if value > WIDEST.get(name, value):
+            yield f"declares {name} = {value:g}; the widest allowed is {WIDEST[name]:g}"
+    if "nbval" in cell.metadata:
+        yield "declares a tolerance in its metadata, where no reader sees it; use comments"
+    explained = False
+    for line in cell.source.splitlines():
+        if not DECLARATION.match(line):
+            explained = re.match(r"\s*#+\s*\w", line) is not None
+        elif not explained:
+            yield f"'{line.strip()}' has no reason in a comment line directly above it"
 
 
 def _metadata(cell: NotebookNode) -> Iterator[str]:

@@ -1,11 +1,12 @@
 """Plant faults in the library, one at a time, and report which tests notice.
 
-    python tools/mutants.py [--only NAME] [--skip-chapters]
+    python -m tools.mutants [--only NAME]... [--skip-chapters]
 
 The faults are listed in tests/mutants.toml.  Each is planted in a copy of the checkout, never in the
-checkout itself.  There the unit tests of each module run, with its doctests, and then the chapters alone:
-they must notice by their own outputs and checks.  The exit code is 1 if a fault survives the unit tests,
-and 2 if a run tells nothing: tests that fail without a fault, or that never ran.
+checkout itself.  There the unit tests of each module run, with its doctests, and then the chapters alone,
+by their own outputs and checks.  The unit tests must notice every fault, the chapters those marked with
+`chapter = true`.  The exit code is 1 if a fault survives what must notice it, and 2 if a run tells
+nothing: tests that fail without a fault, or that never ran.
 """
 
 import argparse
@@ -17,8 +18,14 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from tools.notebooks import ROOT
+
 SURVIVED, KILLED = "SURVIVED", "killed"
+
+
+def read_mutants() -> list[dict]:
+    """Return the faults in the order of their file."""
+    return tomllib.loads((ROOT / "tests/mutants.toml").read_text(encoding="utf-8"))["mutant"]
 
 
 def copy_checkout(target: Path) -> None:
@@ -64,17 +71,24 @@ def plant(mutant: dict, copy: Path) -> str:
     return original
 
 
+def survives(mutant: dict, verdicts: dict[str, str]) -> bool:
+    """Tell whether a suite that must notice this fault did not."""
+    must_notice = ["unit tests", *(["chapters"] if mutant.get("chapter", False) else [])]
+    return any(verdicts.get(suite) is SURVIVED for suite in must_notice)
+
+
 def main() -> int:
     """Run the faults that the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", metavar="NAME", help="plant this fault alone")
+    parser = argparse.ArgumentParser(prog="python -m tools.mutants", description=__doc__.splitlines()[0])
+    parser.add_argument("--only", metavar="NAME", action="append", help="plant this fault; may be repeated")
     parser.add_argument("--skip-chapters", action="store_true", help="run the unit tests alone")
     options = parser.parse_args()
 
-    mutants = tomllib.loads((ROOT / "tests/mutants.toml").read_text(encoding="utf-8"))["mutant"]
-    chosen = [mutant for mutant in mutants if options.only in (None, mutant["name"])]
-    if not chosen:
-        stop(f"--only must name one of: {', '.join(mutant['name'] for mutant in mutants)}")
+    mutants = {mutant["name"]: mutant for mutant in read_mutants()}
+    names = options.only or mutants
+    if unknown := [name for name in names if name not in mutants]:
+        stop(f"no fault is named {', '.join(unknown)}; there are: {', '.join(mutants)}")
+    chosen = [mutants[name] for name in names]
 
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder).resolve()
@@ -96,11 +110,13 @@ def main() -> int:
         survivors = 0
         for mutant in chosen:
             original = plant(mutant, copy)
-            verdicts = [verdict(paths, copy) for paths in suites.values()]
+            verdicts = {name: verdict(paths, copy) for name, paths in suites.items()}
             (copy / mutant["file"]).write_text(original, encoding="utf-8")
-            print(f"{mutant['name']:{width}} | " + " | ".join(f"{v:10}" for v in verdicts), flush=True)
-            survivors += verdicts[0] is SURVIVED
-    print(f"{len(chosen) - survivors} of {len(chosen)} faults noticed by the unit tests")
+            print(
+                f"{mutant['name']:{width}} | " + " | ".join(f"{v:10}" for v in verdicts.values()), flush=True
+            )
+            survivors += survives(mutant, verdicts)
+    print(f"{len(chosen) - survivors} of {len(chosen)} faults noticed by all that must notice them")
     return int(survivors > 0)
 
 

@@ -33,9 +33,9 @@ import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile, comment_markers, metadata_tags
 from PIL import Image
 
+from tools.notebooks import WIDGET_VIEW
 from tools.output_distance import GLUE, Tolerance, decode, difference, is_number, pixel_distance
 
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 CAPTURED = ("stream", "display_data", "execute_result", "clear_output")
 
 
@@ -163,7 +163,7 @@ class NotebookCell(IPyNbCell):
                     stem = self.picture_stem(number)
                     report.append(save_pictures(decode(new[key]), decode(old[key]), stem))
         first_line = self.cell.source.strip().partition("\n")[0]
-        heading = f"code cell {self.cell_num}, In [{self.cell.execution_count}]: {first_line}"
+        heading = f"{self.name}, In [{self.cell.execution_count}]: {first_line}"
         self.comparison_traceback = [heading, *report]
         return not report
 
@@ -188,10 +188,11 @@ class NotebookFile(IPyNbFile):
         self.kernel.km._launch_args["stderr"].close()
 
     def collect(self) -> Iterator[NotebookCell]:
-        """Yield nbval's cells as ours."""
-        for cell in super().collect():
+        """Yield nbval's cells as ours, under their ids: counting cells by eye is tedious."""
+        for item in super().collect():
+            name = f"{item.name} ({item.cell.id})" if "id" in item.cell else item.name
             yield NotebookCell.from_parent(
-                self, name=cell.name, cell_num=cell.cell_num, cell=cell.cell, options=cell.options
+                self, name=name, cell_num=item.cell_num, cell=item.cell, options=item.options
             )
 
     def get_kernel_message(self, timeout: float | None = None, stream: str = "iopub") -> dict:

@@ -1,10 +1,11 @@
-"""How a notebook of the book is stored: read, put into its normal form, written.
+"""The notebooks of the book: where they are, the environment of their kernels, and how they are stored.
 
 A notebook in normal form holds nothing that changes from one run or machine to the next, so that two
 executions of the same code give the same bytes.
 """
 
 import hashlib
+import importlib
 import json
 import os
 from pathlib import Path
@@ -14,6 +15,7 @@ from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parents[1]
 
+CELL_TIMEOUT = 300  # seconds; the tests and the build have the same
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 METADATA = {
@@ -25,8 +27,10 @@ METADATA = {
 FLEETING_CELL_METADATA = {"ExecuteTime", "collapsed", "execution", "scrolled", "trusted"}
 
 # At the book's sizes a second BLAS thread gains nothing, and on a busy machine it can cost a factor
-# of 100. A progress bar must leave nothing in a stored output.
+# of 100. A progress bar must leave nothing in a stored output. Matplotlib's folder is always writable,
+# and no matplotlibrc of the user's changes a figure.
 KERNEL_ENVIRONMENT = {
+    "MPLCONFIGDIR": str(ROOT / "_build" / ".matplotlib"),
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "TQDM_DISABLE": "1",
@@ -34,9 +38,16 @@ KERNEL_ENVIRONMENT = {
 
 
 def prepare_kernels() -> None:
-    """Set the environment that kernels started by this process inherit; the user's own wins."""
+    """Set the environment that kernels started by this process inherit; the user's own wins.
+
+    Except that they import the ``lib`` of this checkout, whichever one is installed.
+    """
     for name, value in KERNEL_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    paths = [str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))  # each once
+    # Finds the machine's fonts, once. A kernel that had to would say so on standard error.
+    importlib.import_module("matplotlib.font_manager")
 
 
 def find_all(root: Path = ROOT) -> list[Path]:

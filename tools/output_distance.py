@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-FIGURE_DATA = "application/vnd.figure-data+json"
+from lib.plotting import FIGURE_DATA
+
 FIGURE_RTOL = 1e-5  # coordinates are stored to 7 digits; this lets the noise of those pass
 GLUE = "application/papermill.record/"  # prefixes the mime types of a glued value
 TEXT = ("text/", "stdout", "stderr", "evalue")

@@ -18,7 +18,6 @@ from nbformat import NotebookNode
 
 from tools import notebooks
 
-CELL_TIMEOUT = 600  # seconds
 PARALLEL = 2  # notebooks at a time
 
 
@@ -33,7 +32,7 @@ def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
     client = NotebookClient(
         notebook,
         kernel_name="python3",
-        timeout=CELL_TIMEOUT,
+        timeout=notebooks.CELL_TIMEOUT,
         resources={"metadata": {"path": str(folder)}},
         record_timing=False,
         store_widget_state=False,
@@ -76,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for path, result in running:
             try:
                 print(f"{path}: {'updated' if result.result() else 'unchanged'}", flush=True)
-            except (RuntimeError, ValueError) as error:
+            except (RuntimeError, ValueError) as error:  # also that its process was killed
                 failed = True
                 print(f"{path}: not refreshed\n{error}", file=sys.stderr)
     return int(failed)

@@ -21,7 +21,7 @@ def book() -> None:
     """Fail with what to do where there is no book, or one that needs the network."""
     if not PAGES:
         pytest.fail("there is no built book: run `make book`")
-    if not (HTML / "_static" / "vendor").exists():
+    if not (HTML / "_static" / "libraries").exists():
         pytest.fail("the built book would fetch MathJax from the network: install npm, run `make book`")
 
 

@@ -1,16 +1,27 @@
 """Opening a page of the built book, and hearing what the browser says meanwhile."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 
-BUILD = Path(__file__).resolve().parents[2] / "_build"
+from tools.notebooks import ROOT, WIDGET_VIEW, find_all, loads
+
+BUILD = ROOT / "_build"
 HTML = BUILD / "html"
 DOOR = HTML / "index.html"  # sends on to the front page
 PAGES = sorted(
     path for path in HTML.rglob("*.html") if path != DOOR and not path.is_relative_to(HTML / "_static")
 )
+
+# The pages that notebooks become: name -> the sources of its code cells.
+NOTEBOOKS = {
+    path.relative_to(ROOT).with_suffix("").as_posix(): [
+        cell.source for cell in loads(path.read_text(encoding="utf-8")).cells if cell.cell_type == "code"
+    ]
+    for path in find_all()
+}
 
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
@@ -20,8 +31,8 @@ READY = """async () => {
     if (math) await MathJax.startup.promise;
     await document.fonts.ready;
 }"""
-SCRIPTS_RAN = """() => {
-    const views = document.querySelectorAll('script[type="application/vnd.jupyter.widget-view+json"]');
+SCRIPTS_RAN = """(viewType) => {
+    const views = document.querySelectorAll(`script[type="${viewType}"]`);
     const drawn = document.querySelectorAll(".widget-subarea > .jupyter-widgets");
     const math = !document.querySelector(".math") || window.MathJax?.startup?.promise;
     return math && drawn.length >= views.length;
@@ -43,6 +54,11 @@ class Opened:
         return self.path.relative_to(HTML).with_suffix("").as_posix()
 
 
+def count_explorers(name: str) -> int:
+    """Return how many explorers the notebook behind a page makes; 0 for other pages."""
+    return sum(len(re.findall(r"\bexplorer\(", source)) for source in NOTEBOOKS.get(name, []))
+
+
 def open_page(context: BrowserContext, path: Path, query: str = "") -> Opened:
     """Open a page from disk, listening from the start."""
     page = context.new_page()
@@ -52,12 +68,12 @@ def open_page(context: BrowserContext, path: Path, query: str = "") -> Opened:
     page.on("request", lambda request: opened.requests.append(request.url))
     page.on("requestfailed", lambda request: opened.complaints.append(f"failed: {request.url}"))
     page.goto(path.as_uri() + query)
-    page.wait_for_function(SCRIPTS_RAN)
+    page.wait_for_function(SCRIPTS_RAN, arg=WIDGET_VIEW)
     page.evaluate(READY)
     return opened
 
 
 def _note_console(opened: Opened, message: ConsoleMessage) -> None:
-    chatter = message.type == "warning" and "/vendor/" in message.location["url"]
+    chatter = message.type == "warning" and "/libraries/" in message.location["url"]
     if message.type in ("error", "warning") and not chatter:
         opened.complaints.append(f"{message.type}: {message.text}")

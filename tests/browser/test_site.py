@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup
-from pages import BUILD, DESKTOP, DOOR, HTML, PHONE, Opened, open_page
+from pages import BUILD, DESKTOP, DOOR, HTML, NOTEBOOKS, PAGES, PHONE, Opened, count_explorers, open_page
 from playwright.sync_api import BrowserContext, Page, expect
 
 SCREENSHOTS = BUILD / "screenshots"
@@ -33,6 +33,10 @@ TOO_WIDE = """(width) => [...document.querySelectorAll("main *")]
     .slice(0, 5).map((element) => element.outerHTML.slice(0, 120))"""
 
 
+def test_every_notebook_has_its_page() -> None:
+    assert NOTEBOOKS.keys() <= {path.relative_to(HTML).with_suffix("").as_posix() for path in PAGES}
+
+
 def test_the_browser_has_nothing_to_complain_of(opened: Opened) -> None:
     assert opened.complaints == []
 
@@ -47,6 +51,8 @@ def test_every_formula_is_typeset(opened: Opened) -> None:
     assert page.locator(".math:not(:has(mjx-container))").count() == 0
     assert page.locator("mjx-merror, [data-mjx-error]").count() == 0
     assert page.evaluate(RAW_MATH) == []
+    if opened.name.startswith("chapters/"):
+        assert page.locator("mjx-container").count() > 100
 
 
 def test_every_image_is_shown_and_described(opened: Opened) -> None:
@@ -60,10 +66,14 @@ def test_every_image_is_shown_and_described(opened: Opened) -> None:
         assert logo.evaluate("image => image.complete && image.naturalWidth > 0")
 
 
+def test_the_notebooks_have_explorers_to_count() -> None:
+    assert count_explorers("intro") == 1
+    assert count_explorers("chapters/01-gradients") == 2
+
+
 def test_every_explorer_moves_by_keyboard(opened: Opened) -> None:
     explorers = opened.page.locator(".explorer")
-    views = opened.page.locator('script[type="application/vnd.jupyter.widget-view+json"]').count()
-    assert explorers.count() == views
+    assert explorers.count() == count_explorers(opened.name)
     for explorer in explorers.all():
         sliders = explorer.get_by_role("slider").all()
         assert sliders

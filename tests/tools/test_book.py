@@ -12,6 +12,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
 
 from tools import book
+from tools.notebooks import ROOT
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def project(tmp_path):
     (tmp_path / "lib" / "data").mkdir(parents=True)
     for name in ("lib/__init__.py", "lib/data/x.csv", "requirements.txt", "constraints.txt"):
         (tmp_path / name).write_text(name)
-    shutil.copy(book.__file__.replace("tools/book.py", "package.json"), tmp_path)
+    shutil.copy(ROOT / "package.json", tmp_path)
     (tmp_path / "index.md").write_text("# Title\n\nText.\n")
     return tmp_path
 
@@ -55,17 +56,20 @@ def test_the_digest_knows_names_but_not_compiled_files_or_dates(project):
 
 
 def test_libraries_count_only_if_npm_finished_and_the_versions_are_the_pinned_ones(project):
-    assert book.find_browser_libraries(project) is None
+    with pytest.raises(LookupError, match="npm has not installed"):
+        book.find_browser_libraries(project)
     install(project)
     files = book.find_browser_libraries(project)
     assert {package: len(paths) for package, paths in files.items()} == {
         package: len(patterns) for package, patterns in book.BROWSER_LIBRARIES.items()
     }
     install(project, version="0.0.1")
-    assert book.find_browser_libraries(project) is None
+    with pytest.raises(LookupError, match=r"mathjax 0\.0\.1, not "):
+        book.find_browser_libraries(project)
     install(project)
     files["requirejs"][0].unlink()
-    assert book.find_browser_libraries(project) is None
+    with pytest.raises(LookupError, match=r"requirejs lacks require\.js"):
+        book.find_browser_libraries(project)
 
 
 def test_the_cache_of_another_state_of_lib_is_deleted(project):
@@ -123,13 +127,32 @@ def test_a_build_with_a_warning_fails_again_until_it_is_mended(project):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning")
 def test_the_libraries_are_carried_while_they_are_installed(project):
     (project / "index.md").write_text("# Title\n\n$x^2$\n")
-    vendor = project / "_build" / "html" / "_static" / "vendor"
+    static = project / "_build" / "html" / "_static"
+    carried = static / "libraries"
     page = project / "_build" / "html" / "index.html"
     install(project)
     assert build(project)[0] == 0
-    assert (vendor / "mathjax" / "es5" / "tex-mml-chtml.js").exists()
-    assert "vendor/mathjax" in page.read_text()
+    assert (carried / "mathjax" / "es5" / "tex-mml-chtml.js").exists()
+    assert "libraries/mathjax" in page.read_text()
     shutil.rmtree(project / "node_modules")
     assert build(project)[0] == 0
-    assert not vendor.exists()
+    assert not carried.exists()
     assert "cdn.jsdelivr.net/npm/mathjax" in page.read_text()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning")
+def test_a_deleted_page_leaves_the_built_book_and_so_do_source_maps(project):
+    html = project / "_build" / "html"
+    chapter = project / "chapters" / "01-a.b.md"
+    chapter.parent.mkdir()
+    chapter.write_text("---\norphan: true\n---\n# Chapter\n")
+    (html / "_static").mkdir(parents=True)
+    (html / "_static" / "theme.css.map").touch()
+    assert build(project)[0] == 0
+    assert (html / "chapters" / "01-a.b.html").exists()
+    assert not (html / "_static" / "theme.css.map").exists()
+    chapter.unlink()
+    assert build(project)[0] == 0
+    assert not (html / "chapters" / "01-a.b.html").exists()
+    assert (html / "index.html").exists()
+    assert (html / "genindex.html").exists()

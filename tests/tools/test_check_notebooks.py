@@ -78,6 +78,33 @@ def test_each_rule(cell, problem):
     assert problem in found(cell)
 
 
+REASON = "# The last digits depend on the processor.\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        (REASON + "# NBVAL_RTOL: 0.011\nx", "declares rtol = 0.011; the widest allowed is 0.01"),
+        (REASON + "# NBVAL_PNG: 8.5\nx", "declares png = 8.5; the widest allowed is 8"),
+        ("# NBVAL_RTOL: 1e-4\nx", "'# NBVAL_RTOL: 1e-4' has no reason"),
+        (REASON + "x\n# NBVAL_RTOL: 1e-4", "no reason"),
+        (REASON + "\n# NBVAL_RTOL: 1e-4", "no reason"),
+        ("#\n# NBVAL_RTOL: 1e-4", "no reason"),
+        (REASON + "# NBVAL_RTOLL: 1e-4", "malformed declaration"),
+    ],
+)
+def test_a_tolerance_is_narrow_and_has_a_reason(source, problem):
+    assert problem in found(executed(source))
+
+
+def test_a_tolerance_is_declared_where_it_is_seen():
+    assert "in its metadata" in found(executed("x", nbval={"rtol": 1e-4}))
+
+
+def test_declarations_in_a_row_share_their_reason():
+    assert found(executed(REASON + "# NBVAL_RTOL: 1e-2\n# NBVAL_ATOL: 20\n# NBVAL_PNG: 8\nx")) == ""
+
+
 @pytest.mark.parametrize("text", ["a/home/b", "https://x.org/home/b", "7/2", "1 / 2 per step"])
 def test_other_slashes_are_no_paths(text):
     assert found(executed("x", new_output("stream", text=text))) == ""

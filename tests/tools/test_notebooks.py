@@ -1,13 +1,32 @@
 """The normal form of a notebook."""
 
 import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
 
 import pytest
+import yaml
+from nbclient import NotebookClient
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_output
 from notebook_parts import executed, notebook
 
-from tools.notebooks import METADATA, WIDGET_VIEW, dumps, find_all, loads, normalise, write
+from tools.notebooks import (
+    CELL_TIMEOUT,
+    METADATA,
+    ROOT,
+    WIDGET_VIEW,
+    dumps,
+    find_all,
+    loads,
+    normalise,
+    prepare_kernels,
+    write,
+)
 
 
 def ids(book: NotebookNode) -> list[str]:
@@ -71,3 +90,41 @@ def test_find_all_goes_from_front_to_back(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     assert [path.relative_to(tmp_path).as_posix() for path in find_all(tmp_path)] == names
+
+
+def test_the_tests_and_the_table_of_contents_know_exactly_the_notebooks_of_the_book():
+    book = [path.relative_to(ROOT).as_posix() for path in find_all()]
+    collect = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    run = subprocess.run(collect, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert sorted(set(re.findall(r"^(\S+\.ipynb)::", run.stdout, re.M))) == sorted(book)
+
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    pages = [toc["root"], *(page["file"] for part in toc["parts"] for page in part["chapters"])]
+    assert sorted(f"{page}.ipynb" for page in pages if not (ROOT / f"{page}.md").exists()) == sorted(book)
+
+
+def test_every_way_to_run_a_notebook_has_the_same_time_out():
+    pytest_options = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]
+    assert f"--nbval-cell-timeout={CELL_TIMEOUT} " in pytest_options["ini_options"]["addopts"]
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    assert config["execute"]["timeout"] == CELL_TIMEOUT
+
+
+def test_a_kernel_imports_the_lib_of_this_checkout_whichever_is_installed(monkeypatch, tmp_path):
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "__init__.py").touch()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    prepare_kernels()
+    book = notebook(new_code_cell("import lib; print(lib.__file__)"))
+    NotebookClient(book, kernel_name="python3", resources={"metadata": {"path": ROOT / "chapters"}}).execute()
+    assert Path(book.cells[0].outputs[0].text.strip()).is_relative_to(ROOT)
+
+
+def test_preparing_twice_keeps_what_the_user_set_and_adds_nothing(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "elsewhere")
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+    for _ in range(2):
+        prepare_kernels()
+    assert os.environ["PYTHONPATH"] == f"{ROOT}{os.pathsep}elsewhere"
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "2"

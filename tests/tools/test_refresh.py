@@ -53,6 +53,7 @@ def test_stock_nbval_accepts_a_refreshed_notebook(tmp_path):
     [
         ("1 / 0", "ZeroDivisionError"),
         ("import sys; print('careful', file=sys.stderr)", "cell 0 wrote to standard error:\ncareful"),
+        ("import os, signal; os.kill(os.getppid(), signal.SIGKILL)", "process pool was terminated"),
     ],
 )
 def test_a_notebook_that_fails_stays_as_it_was(tmp_path, capsys, source, complaint):

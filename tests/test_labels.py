@@ -1,0 +1,29 @@
+"""The labels that tie a chapter to the lecture notes: every one there, once, on the right kind of thing."""
+
+import re
+
+import pytest
+
+from tools.notebooks import ROOT, loads
+
+CHAPTER_1 = [
+    *(f"notes-eq-1-{k}" for k in range(1, 13)),
+    *(f"notes-fig-1-{k}" for k in range(1, 6)),
+    *(f"notes-problem-1-{k}" for k in range(1, 5)),
+    *(f"notes-listing-1-{name}" for name in ("sgd", "momentum", "nesterov", "adam")),
+]
+PATTERNS = {
+    "equation": r"^\$\$ \((notes-eq-[\w-]+)\)$",
+    "problem": r"^`{3,}\{exercise\}.*\n(?::.*\n)*?:label: (notes-problem-[\w-]+)$",
+    "listing": r"^\((notes-listing-[\w-]+)\)=$",
+}
+
+
+@pytest.mark.parametrize(("chapter", "expected"), [("01-gradients", CHAPTER_1)])
+def test_labels_of_the_lecture_notes(chapter, expected):
+    cells = loads((ROOT / "chapters" / f"{chapter}.ipynb").read_text(encoding="utf-8")).cells
+    prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    labels = [label for pattern in PATTERNS.values() for label in re.findall(pattern, prose, re.M)]
+    names = [cell.metadata.get("mystnb", {}).get("figure", {}).get("name", "") for cell in cells]
+    labels += [name for name in names if name.startswith("notes-fig-")]
+    assert sorted(labels) == sorted(expected)
