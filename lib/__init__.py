@@ -6,5 +6,6 @@ Imports go one way, from the top of this list to the bottom::
     training                                         minibatches, records of runs
     optimizers  networks  linear_models  data        iterates and models
     layers  losses  schedules                        the pieces they are made of
+    initialization                                   how weights begin
     params  checks  claims                           flat parameters, checks of arguments and of claims
 """

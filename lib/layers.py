@@ -12,6 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lib.checks import count
+from lib.initialization import Initializer, independent
+
+HE = independent()
 
 
 class Layer(NamedTuple):
@@ -21,8 +24,8 @@ class Layer(NamedTuple):
     apply: Callable
 
 
-def linear(d_in: int, d_out: int) -> Layer:
-    r"""Affine layer :math:`f = h\,\Omega^T + b`, with He's initialization.
+def linear(d_in: int, d_out: int, weights: Initializer = HE) -> Layer:
+    r"""Affine layer :math:`f = h\,\Omega^T + b`.
 
     .. math:: \frac{\partial L}{\partial \Omega} = \Big(\frac{\partial L}{\partial f}\Big)^T h, \qquad
               \frac{\partial L}{\partial b} = \sum_i \frac{\partial L}{\partial f_i}, \qquad
@@ -32,13 +35,14 @@ def linear(d_in: int, d_out: int) -> Layer:
     ----------
     d_in, d_out
         Number of inputs and outputs.
+    weights
+        Draws the first Omega, He's way by default; b starts at zero.
 
     Returns
     -------
     Layer
         With params (Omega, b) of shapes (..., d_out, d_in) and (..., d_out);
         h of shape (..., n, d_in); f of shape (..., n, d_out).
-        Omega starts as N(0, 2 / d_in), b at zero (He et al. 2015).
 
     Raises
     ------
@@ -48,7 +52,7 @@ def linear(d_in: int, d_out: int) -> Layer:
     count("d_in", d_in), count("d_out", d_out)
 
     def init(rng: np.random.Generator) -> tuple:
-        return rng.normal(0, np.sqrt(2 / d_in), (d_out, d_in)), np.zeros(d_out)
+        return weights(rng, d_out, d_in), np.zeros(d_out)
 
     def apply(params: tuple, h: NDArray) -> tuple:
         Omega, b = params

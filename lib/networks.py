@@ -6,17 +6,22 @@ from itertools import pairwise
 from numpy.typing import NDArray
 
 from lib.checks import finite
-from lib.layers import Layer, linear, relu, serial
+from lib.initialization import Initializer
+from lib.layers import HE, Layer, linear, relu, serial
 from lib.params import Tree, ravel, unraveler
 
 
-def mlp(*widths: int) -> Layer:
-    """Multilayer perceptron: linear layers with a ReLU between them, none after the last.
+def mlp(*widths: int, activation: Callable[[], Layer] = relu, weights: Initializer = HE) -> Layer:
+    """Multilayer perceptron: linear layers with an activation between them, none after the last.
 
     Parameters
     ----------
     widths
         Units of each layer from the input to the output; at least two numbers.
+    activation
+        Makes the layer between two linear ones.
+    weights
+        Draws the first weights of every linear layer, He's way by default.
 
     Returns
     -------
@@ -30,8 +35,8 @@ def mlp(*widths: int) -> Layer:
     """
     if len(widths) < 2:
         raise ValueError(f"widths must hold the input's and the output's size, but it is {widths}")
-    layers = [layer for d_in, d_out in pairwise(widths) for layer in (linear(d_in, d_out), relu())]
-    return serial(*layers[:-1])
+    pairs = [(linear(d_in, d_out, weights), activation()) for d_in, d_out in pairwise(widths)]
+    return serial(*[layer for pair in pairs for layer in pair][:-1])
 
 
 def objective(network: Layer, loss: Callable, params: Tree) -> tuple[Callable, Callable]:

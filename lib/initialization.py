@@ -1,0 +1,150 @@
+r"""Initial weights of a layer: how large, and drawn from what.
+
+An initializer is a function (rng, d_out, d_in) -> Omega.  The names are those of the deep-learning
+libraries: *fan-in* is the number of inputs of a unit, *fan-out* the number of units that an input feeds.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lib.checks import count, positive
+
+Initializer = Callable[[np.random.Generator, int, int], NDArray]
+
+FANS = {
+    "fan_in": lambda d_out, d_in: d_in,
+    "fan_out": lambda d_out, d_in: d_out,
+    "average": lambda d_out, d_in: (d_in + d_out) / 2,
+}
+# Each draws independent entries of variance 1.
+DISTRIBUTIONS = {
+    "normal": lambda rng, shape: rng.normal(size=shape),
+    "uniform": lambda rng, shape: rng.uniform(-np.sqrt(3), np.sqrt(3), size=shape),
+}
+
+
+def variance(d_out: int, d_in: int, gain: float = 2**0.5, mode: str = "fan_in") -> float:
+    r"""Variance of the weights that keeps a signal's size from layer to layer.
+
+    .. math:: \sigma^2 = \frac{\text{gain}^2}{\text{fan}}, \qquad
+              \text{fan} = D_\text{in},\; D_\text{out} \;\text{or}\; \tfrac12(D_\text{in} + D_\text{out})
+
+    Parameters
+    ----------
+    d_out, d_in
+        Rows and columns of Omega: units of the layer, and their inputs.
+    gain
+        What the activation takes from the size of a signal: the square root of 2 for ReLU, 1 for none.
+    mode
+        "fan_in" keeps the forward pass level, "fan_out" the backward pass, "average" is a compromise.
+
+    Returns
+    -------
+    float
+        sigma squared.
+
+    Raises
+    ------
+    ValueError
+        If a size is no positive whole number, gain is not positive, or mode is unknown.
+
+    Notes
+    -----
+    He et al. (2015), equations 10 and 14; Glorot and Bengio (2010), equation 12; the notes, equations
+    (1.17), (1.18) and (1.24).
+
+    Examples
+    --------
+    >>> round(variance(d_out=50, d_in=100), 6), round(variance(d_out=50, d_in=100, mode="fan_out"), 6)
+    (0.02, 0.04)
+    """
+    count("d_out", d_out), count("d_in", d_in), positive("gain", gain)
+    return float(gain**2 / _choose("mode", mode, FANS)(d_out, d_in))
+
+
+def independent(gain: float = 2**0.5, mode: str = "fan_in", distribution: str = "normal") -> Initializer:
+    r"""Return an initializer that draws independent weights of the `variance` of gain and mode.
+
+    .. math:: \Omega_{ij} \sim N(0, \sigma^2) \qquad\text{or}\qquad
+              \Omega_{ij} \sim U\big(-\sqrt3\,\sigma,\; \sqrt3\,\sigma\big)
+
+    Parameters
+    ----------
+    gain, mode
+        As for `variance`.  The defaults are He's initialization; gain 1 and "average" are Glorot's.
+    distribution
+        "normal" or "uniform".
+
+    Returns
+    -------
+    Initializer
+        (rng, d_out, d_in) -> Omega, of shape (d_out, d_in).
+
+    Raises
+    ------
+    ValueError
+        If gain is not positive, or mode or distribution is unknown.
+
+    Examples
+    --------
+    >>> Omega = independent()(np.random.default_rng(0), 200, 100)
+    >>> Omega.shape, round(float(Omega.var()), 3)
+    ((200, 100), 0.02)
+    """
+    positive("gain", gain), _choose("mode", mode, FANS)
+    draw = _choose("distribution", distribution, DISTRIBUTIONS)
+
+    def initializer(rng: np.random.Generator, d_out: int, d_in: int) -> NDArray:
+        return np.sqrt(variance(d_out, d_in, gain, mode)) * draw(rng, (d_out, d_in))
+
+    return initializer
+
+
+def orthogonal(gain: float = 1.0) -> Initializer:
+    r"""Return an initializer that draws a matrix whose rows, or columns if they are fewer, are orthogonal.
+
+    .. math:: \Omega\,\Omega^T = \text{gain}^2 I \;\text{ if } D_\text{out} \le D_\text{in}, \qquad
+              \Omega^T\Omega = \text{gain}^2 I \;\text{ otherwise}
+
+    Parameters
+    ----------
+    gain
+        Length of those rows or columns.
+
+    Returns
+    -------
+    Initializer
+        (rng, d_out, d_in) -> Omega, of shape (d_out, d_in), uniform among such matrices.
+
+    Raises
+    ------
+    ValueError
+        If gain is not positive.
+
+    Notes
+    -----
+    Saxe, McClelland and Ganguli (2014).  The signs make the distribution uniform (Mezzadri 2007).
+
+    Examples
+    --------
+    >>> Omega = orthogonal()(np.random.default_rng(0), 2, 5)
+    >>> np.allclose(Omega @ Omega.T, np.eye(2))
+    True
+    """
+    positive("gain", gain)
+
+    def initializer(rng: np.random.Generator, d_out: int, d_in: int) -> NDArray:
+        count("d_out", d_out), count("d_in", d_in)
+        Q, R = np.linalg.qr(rng.normal(size=(max(d_out, d_in), min(d_out, d_in))))
+        Q = Q * np.sign(np.diag(R))
+        return gain * (Q if d_out >= d_in else Q.T)
+
+    return initializer
+
+
+def _choose(name: str, value: str, choices: dict[str, Callable]) -> Callable:
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, but it is {value!r}")
+    return choices[value]

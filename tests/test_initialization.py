@@ -1,0 +1,100 @@
+"""Initial weights have the variance, the distribution and the orthogonality that they promise."""
+
+import numpy as np
+import pytest
+
+from lib.initialization import independent, orthogonal, variance
+from lib.layers import linear
+from lib.networks import mlp
+
+
+@pytest.mark.parametrize(
+    ("gain", "mode", "expected"),
+    [
+        (np.sqrt(2), "fan_in", 2 / 100),
+        (np.sqrt(2), "fan_out", 2 / 400),
+        (np.sqrt(2), "average", 2 / 250),
+        (1.0, "average", 2 / (100 + 400)),  # Glorot's
+        (3.0, "fan_in", 9 / 100),
+    ],
+)
+def test_the_variance_is_gain_squared_over_the_fan(gain, mode, expected):
+    assert variance(d_out=400, d_in=100, gain=gain, mode=mode) == pytest.approx(expected, rel=1e-15)
+
+
+@pytest.mark.parametrize("distribution", ["normal", "uniform"])
+@pytest.mark.parametrize("mode", ["fan_in", "fan_out", "average"])
+def test_independent_weights_have_mean_zero_and_that_variance(rng, distribution, mode):
+    Omega = independent(1.5, mode, distribution)(rng, 300, 200)
+    expected = variance(300, 200, 1.5, mode)
+    assert Omega.shape == (300, 200)
+    # Standard errors over N = 60 000 entries: sigma/sqrt(N), and at most sigma^2 sqrt(2/N).
+    assert abs(Omega.mean()) < 4 * np.sqrt(expected / Omega.size)
+    assert Omega.var() == pytest.approx(expected, rel=4 * np.sqrt(2 / Omega.size))
+
+
+def test_the_distributions_are_told_apart_by_their_fourth_moment(rng):
+    kurtosis = {}
+    for distribution in ("normal", "uniform"):
+        Omega = independent(distribution=distribution)(rng, 300, 300)
+        kurtosis[distribution] = np.mean(Omega**4) / np.mean(Omega**2) ** 2
+    assert kurtosis["normal"] == pytest.approx(3, abs=0.2)
+    assert kurtosis["uniform"] == pytest.approx(9 / 5, abs=0.05)
+
+
+def test_uniform_weights_stay_within_root_three_sigma(rng):
+    Omega = independent(distribution="uniform")(rng, 50, 60)
+    assert np.abs(Omega).max() <= np.sqrt(3 * variance(50, 60))
+
+
+@pytest.mark.parametrize(("d_out", "d_in"), [(7, 7), (3, 8), (8, 3), (1, 5)])
+def test_orthogonal_rows_or_columns(rng, d_out, d_in):
+    Omega = orthogonal(gain=2.0)(rng, d_out, d_in)
+    assert Omega.shape == (d_out, d_in)
+    product = Omega @ Omega.T if d_out <= d_in else Omega.T @ Omega
+    np.testing.assert_allclose(product, 4 * np.eye(min(d_out, d_in)), atol=1e-13)
+
+
+def test_orthogonal_matrices_are_uniform_so_the_trace_has_mean_zero_and_variance_one(rng):
+    draw = orthogonal()
+    traces = [np.trace(draw(rng, 5, 5)) for _ in range(4000)]
+    # Without the correction of signs the diagonal of Q would be biased.
+    assert abs(np.mean(traces)) < 4 / np.sqrt(4000)
+    assert np.var(traces) == pytest.approx(1, abs=0.1)
+
+
+def test_the_same_seed_gives_the_same_weights():
+    for draw in (independent(), orthogonal()):
+        first, second = (draw(np.random.default_rng(3), 4, 6) for _ in range(2))
+        np.testing.assert_array_equal(first, second)
+
+
+def test_a_layer_and_a_network_begin_with_the_weights_they_are_given(rng):
+    def ones(rng, d_out, d_in):
+        return np.ones((d_out, d_in))
+
+    Omega, b = linear(2, 3, ones).init(rng)
+    np.testing.assert_array_equal(Omega, np.ones((3, 2)))
+    np.testing.assert_array_equal(b, np.zeros(3))
+    (first, _), _, (second, _) = mlp(2, 3, 4, weights=ones).init(rng)
+    assert (first == 1).all()
+    assert second.shape == (4, 3)
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda: variance(0, 3), "d_out"),
+        (lambda: variance(3, 2.5), "d_in"),
+        (lambda: variance(3, 3, gain=0.0), "gain"),
+        (lambda: variance(3, 3, mode="fan"), "mode"),
+        (lambda: independent(gain=-1.0), "gain"),
+        (lambda: independent(mode="fan_inn"), "mode"),
+        (lambda: independent(distribution="cauchy"), "distribution"),
+        (lambda: orthogonal(gain=np.nan), "gain"),
+        (lambda: orthogonal()(np.random.default_rng(0), 0, 3), "d_out"),
+    ],
+)
+def test_bad_arguments_are_named(make, name):
+    with pytest.raises(ValueError, match=f"^{name} must"):
+        make()
