@@ -7,5 +7,6 @@ Imports go one way, from the top of this list to the bottom::
     optimizers  networks  linear_models  data        iterates and models
     layers  losses  schedules                        the pieces they are made of
     initialization                                   how weights begin
-    params  checks  claims                           flat parameters, checks of arguments and of claims
+    quadrature  params                               expectations, flat parameters
+    checks  claims                                   checks of arguments and of claims
 """

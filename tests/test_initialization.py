@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lib.initialization import independent, orthogonal, variance
+from lib.initialization import gain_for, independent, orthogonal, variance
 from lib.layers import linear
 from lib.networks import mlp
 
@@ -98,3 +98,31 @@ def test_a_layer_and_a_network_begin_with_the_weights_they_are_given(rng):
 def test_bad_arguments_are_named(make, name):
     with pytest.raises(ValueError, match=f"^{name} must"):
         make()
+
+
+@pytest.mark.parametrize(
+    ("activation", "expected"),
+    [
+        (lambda f: np.maximum(f, 0), np.sqrt(2)),
+        (lambda f: np.maximum(f, 0.1 * f), np.sqrt(2 / (1 + 0.1**2))),
+        (lambda f: f, 1.0),
+        (np.sign, 1.0),
+        (np.sin, np.sqrt(2 / (1 - np.exp(-2)))),
+        (lambda f: np.exp(f / 2), np.exp(-1 / 4)),
+    ],
+)
+def test_gains_against_closed_forms(activation, expected):
+    assert gain_for(activation) == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_gain_keeps_the_variance_of_a_wide_layer(rng):
+    h = np.tanh(rng.normal(size=(2000, 300)))
+    f = h @ independent(gain_for(np.tanh))(rng, 400, 300).T
+    assert f.var() == pytest.approx(1, abs=0.03)
+
+
+def test_an_activation_without_a_gain_is_refused():
+    with pytest.raises(ValueError, match="activation must not be zero"):
+        gain_for(lambda f: 0 * f)
+    with pytest.raises(ValueError, match="activation must be finite"), np.errstate(invalid="ignore"):
+        gain_for(np.sqrt)

@@ -1,9 +1,11 @@
 """Layers against arithmetic done by hand; their gradients are checked in test_networks."""
 
+import math
+
 import numpy as np
 import pytest
 
-from lib.layers import linear, relu, serial
+from lib.layers import gelu, linear, relu, serial, tanh
 
 
 def test_linear_by_hand():
@@ -32,6 +34,27 @@ def test_relu_passes_the_positive_and_stops_the_rest():
     params, df = pullback(np.array([[5.0, 6.0, 7.0]]))
     assert params == ()
     assert df.tolist() == [[0.0, 0.0, 7.0]]
+
+
+def test_gelu_is_near_f_times_the_normal_distribution_function():
+    f = np.linspace(-8, 8, 401)
+    exact = np.array([t * (1 + math.erf(t / math.sqrt(2))) / 2 for t in f])
+    difference = np.abs(gelu().apply((), f)[0] - exact).max()
+    assert 4e-4 < difference < 5e-4
+
+
+@pytest.mark.parametrize("activation", [tanh, gelu])
+def test_smooth_activations_have_the_derivative_of_a_complex_step(activation):
+    f = np.linspace(-4, 4, 81)
+    _, pullback = activation().apply((), f)
+    stepped, _ = activation().apply((), f + 1e-30j)
+    np.testing.assert_allclose(pullback(np.full_like(f, 2.0))[1], 2 * stepped.imag / 1e-30, rtol=1e-12, atol=1e-14)
+
+
+def test_tanh_by_hand():
+    h, pullback = tanh().apply((), np.array([0.0, math.log(2)]))
+    np.testing.assert_allclose(h, [0, 0.6], rtol=1e-15)
+    np.testing.assert_allclose(pullback(np.ones(2))[1], [1, 0.64], rtol=1e-15)
 
 
 def test_serial_draws_and_applies_in_order(rng):
