@@ -71,3 +71,8 @@ def count(name: str, value: int, low: int = 1, high: int | None = None) -> int:
         bounds = f"at least {low}" if high is None else f"between {low} and {high}"
         raise ValueError(f"{name} must be {bounds}, but it is {value}")
     return int(value)
+
+
+def ensemble(name: str, members: int | None) -> tuple[int, ...]:
+    """Return the leading axes of an ensemble: ``(members,)``, or none if `members` is None."""
+    return () if members is None else (count(name, members),)

@@ -1,7 +1,8 @@
 r"""Initial weights of a layer: how large, and drawn from what.
 
-An initializer is a function (rng, d_out, d_in) -> Omega.  The names are those of the deep-learning
-libraries: *fan-in* is the number of inputs of a unit, *fan-out* the number of units that an input feeds.
+An initializer is a function (rng, d_out, d_in, members=None) -> Omega, of shape (d_out, d_in), or
+(members, d_out, d_in) for an ensemble.  The names are those of the deep-learning libraries: *fan-in* is the
+number of inputs of a unit, *fan-out* the number of units that an input feeds.
 """
 
 from collections.abc import Callable
@@ -9,10 +10,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from lib.checks import count, finite, positive
+from lib.checks import count, ensemble, finite, positive
 from lib.quadrature import normal_nodes
 
-Initializer = Callable[[np.random.Generator, int, int], NDArray]
+Initializer = Callable[..., NDArray]
 
 FANS = {
     "fan_in": lambda d_out, d_in: d_in,
@@ -119,7 +120,7 @@ def independent(gain: float = 2**0.5, mode: str = "fan_in", distribution: str = 
     Returns
     -------
     Initializer
-        (rng, d_out, d_in) -> Omega, of shape (d_out, d_in).
+        (rng, d_out, d_in, members=None) -> Omega, of shape (d_out, d_in) or (members, d_out, d_in).
 
     Raises
     ------
@@ -135,8 +136,9 @@ def independent(gain: float = 2**0.5, mode: str = "fan_in", distribution: str = 
     positive("gain", gain), _choose("mode", mode, FANS)
     draw = _choose("distribution", distribution, DISTRIBUTIONS)
 
-    def initializer(rng: np.random.Generator, d_out: int, d_in: int) -> NDArray:
-        return np.sqrt(variance(d_out, d_in, gain, mode)) * draw(rng, (d_out, d_in))
+    def initializer(rng: np.random.Generator, d_out: int, d_in: int, members: int | None = None) -> NDArray:
+        sigma = np.sqrt(variance(d_out, d_in, gain, mode))
+        return sigma * draw(rng, (*ensemble("members", members), d_out, d_in))
 
     return initializer
 
@@ -155,7 +157,8 @@ def orthogonal(gain: float = 1.0) -> Initializer:
     Returns
     -------
     Initializer
-        (rng, d_out, d_in) -> Omega, of shape (d_out, d_in), uniform among such matrices.
+        (rng, d_out, d_in, members=None) -> Omega, of shape (d_out, d_in) or (members, d_out, d_in),
+        uniform among such matrices.
 
     Raises
     ------
@@ -174,11 +177,11 @@ def orthogonal(gain: float = 1.0) -> Initializer:
     """
     positive("gain", gain)
 
-    def initializer(rng: np.random.Generator, d_out: int, d_in: int) -> NDArray:
-        count("d_out", d_out), count("d_in", d_in)
-        Q, R = np.linalg.qr(rng.normal(size=(max(d_out, d_in), min(d_out, d_in))))
-        Q = Q * np.sign(np.diag(R))
-        return gain * (Q if d_out >= d_in else Q.T)
+    def initializer(rng: np.random.Generator, d_out: int, d_in: int, members: int | None = None) -> NDArray:
+        long, short = max(count("d_out", d_out), count("d_in", d_in)), min(d_out, d_in)
+        Q, R = np.linalg.qr(rng.normal(size=(*ensemble("members", members), long, short)))
+        Q = Q * np.sign(np.linalg.diagonal(R))[..., None, :]
+        return gain * (Q if d_out >= d_in else Q.mT)
 
     return initializer
 

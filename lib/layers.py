@@ -1,8 +1,9 @@
 r"""Layers as pairs (init, apply).
 
-`init(rng)` draws the parameters.  `apply(params, h)` returns the output and its *pullback*: the function
-that takes dL/d(output) to (dL/d(params), dL/dh).  There are no caches and no state: what the backward
-pass needs, the pullback remembers.  Leading axes of the parameters are an ensemble.
+`init(rng)` draws the parameters, `init(rng, members)` those of an ensemble, on a leading axis.
+`apply(params, h)` returns the output and its *pullback*: the function that takes dL/d(output) to
+(dL/d(params), dL/dh).  There are no caches and no state: what the backward pass needs, the pullback
+remembers.
 """
 
 from collections.abc import Callable
@@ -11,17 +12,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lib.checks import count
+from lib.checks import count, ensemble
 from lib.initialization import Initializer, independent
 
 HE = independent()
 
 
 class Layer(NamedTuple):
-    """A function with parameters: `init(rng) -> params`, `apply(params, h) -> (output, pullback)`."""
+    """A function with parameters: `init(rng, members=None)` draws them, `apply(params, h)` gives (f, pullback)."""
 
     init: Callable
     apply: Callable
+
+
+def _no_parameters(rng: np.random.Generator, members: int | None = None) -> tuple:
+    return ()
 
 
 def linear(d_in: int, d_out: int, weights: Initializer = HE) -> Layer:
@@ -51,8 +56,8 @@ def linear(d_in: int, d_out: int, weights: Initializer = HE) -> Layer:
     """
     count("d_in", d_in), count("d_out", d_out)
 
-    def init(rng: np.random.Generator) -> tuple:
-        return weights(rng, d_out, d_in), np.zeros(d_out)
+    def init(rng: np.random.Generator, members: int | None = None) -> tuple:
+        return weights(rng, d_out, d_in, members), np.zeros((*ensemble("members", members), d_out))
 
     def apply(params: tuple, h: NDArray) -> tuple:
         Omega, b = params
@@ -78,7 +83,7 @@ def relu() -> Layer:
         h = np.maximum(f, 0)
         return h, lambda dh: ((), dh * (h > 0))
 
-    return Layer(lambda rng: (), apply)
+    return Layer(_no_parameters, apply)
 
 
 def tanh() -> Layer:
@@ -94,7 +99,7 @@ def tanh() -> Layer:
         h = np.tanh(f)
         return h, lambda dh: ((), dh * (1 - h**2))
 
-    return Layer(lambda rng: (), apply)
+    return Layer(_no_parameters, apply)
 
 
 def gelu() -> Layer:
@@ -124,7 +129,7 @@ def gelu() -> Layer:
 
         return f * (1 + t) / 2, pullback
 
-    return Layer(lambda rng: (), apply)
+    return Layer(_no_parameters, apply)
 
 
 def serial(*layers: Layer) -> Layer:
@@ -141,8 +146,8 @@ def serial(*layers: Layer) -> Layer:
         With params the tuple of the layers' params.
     """
 
-    def init(rng: np.random.Generator) -> tuple:
-        return tuple(layer.init(rng) for layer in layers)
+    def init(rng: np.random.Generator, members: int | None = None) -> tuple:
+        return tuple(layer.init(rng, members) for layer in layers)
 
     def apply(params: tuple, h: NDArray) -> tuple:
         pullbacks = []

@@ -234,8 +234,10 @@ def source(function: Callable) -> Markdown:
     (definition,) = ast.parse(inspect.getsource(inspect.unwrap(function))).body
     if ast.get_docstring(definition) is not None:
         del definition.body[0]
-    definition.decorator_list, definition.returns = [], None
-    for argument in ast.walk(definition.args):
-        if isinstance(argument, ast.arg):
-            argument.annotation = None
+    definition.decorator_list = []
+    for node in ast.walk(definition):
+        if isinstance(node, ast.FunctionDef):
+            node.returns = None
+        elif isinstance(node, ast.arg):
+            node.annotation = None
     return Markdown(f"```python\n{ast.unparse(definition)}\n```")

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from lib.checks import count
+from lib.checks import count, ensemble
 
 
 class DivergenceError(ArithmeticError):
@@ -50,7 +50,7 @@ def minibatches(
     """
     n = _rows(arrays)
     count("batch_size", batch_size, high=n)
-    deck = np.broadcast_to(np.arange(n), (*_ensemble(members), n))
+    deck = np.broadcast_to(np.arange(n), (*ensemble("members", members), n))
 
     def batches() -> Iterator[tuple[NDArray, ...]]:
         while True:
@@ -90,7 +90,7 @@ def random_batches(
     """
     n = _rows(arrays)
     count("batch_size", batch_size)
-    shape = (*_ensemble(members), batch_size)
+    shape = (*ensemble("members", members), batch_size)
 
     def batches() -> Iterator[tuple[NDArray, ...]]:
         while True:
@@ -108,11 +108,6 @@ def _rows(arrays: tuple[NDArray, ...]) -> int:
             f"arrays must have the same number of rows, at least 1, but they have {sorted(lengths)}"
         )
     return lengths.pop()
-
-
-def _ensemble(members: int | None) -> tuple[int, ...]:
-    """Return the leading axes of an ensemble: none, or one of this length."""
-    return () if members is None else (count("members", members),)
 
 
 def stochastic(

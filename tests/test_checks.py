@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lib.checks import count, finite, fraction, nonnegative, positive
+from lib.checks import count, ensemble, finite, fraction, nonnegative, positive
 
 NOT_NUMBERS = [float("nan"), float("inf"), -float("inf"), [1.0, float("nan")], "1", None, 1j, object()]
 
@@ -62,3 +62,10 @@ def test_count_names_its_bounds():
         count("n", 0)
     with pytest.raises(ValueError, match="n must be between 1 and 4, but it is 5"):
         count("n", 5, high=4)
+
+
+def test_the_axes_of_an_ensemble():
+    assert ensemble("members", None) == ()
+    assert ensemble("members", 3) == (3,)
+    with pytest.raises(ValueError, match="members must be at least 1"):
+        ensemble("members", 0)

@@ -63,6 +63,20 @@ def test_orthogonal_matrices_are_uniform_so_the_trace_has_mean_zero_and_variance
     assert np.var(traces) == pytest.approx(1, abs=0.1)
 
 
+@pytest.mark.parametrize("draw", [independent(), independent(distribution="uniform"), orthogonal()])
+def test_members_of_an_ensemble_are_different_draws(rng, draw):
+    Omega = draw(rng, 3, 5, members=4)
+    assert Omega.shape == (4, 3, 5)
+    assert len(np.unique(Omega[:, 0, 0])) == 4
+    with pytest.raises(ValueError, match="members must be"):
+        draw(rng, 3, 5, members=0)
+
+
+def test_orthogonal_members_are_orthogonal_each(rng):
+    for Omega in orthogonal(gain=2.0)(rng, 3, 5, members=4):
+        np.testing.assert_allclose(Omega @ Omega.T, 4 * np.eye(3), atol=1e-13)
+
+
 def test_the_same_seed_gives_the_same_weights():
     for draw in (independent(), orthogonal()):
         first, second = (draw(np.random.default_rng(3), 4, 6) for _ in range(2))

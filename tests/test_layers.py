@@ -73,6 +73,18 @@ def test_serial_draws_and_applies_in_order(rng):
     assert dx.shape == x.shape
 
 
+def test_members_begin_on_a_leading_axis_and_take_one_pass(rng):
+    network = serial(linear(2, 3), relu(), linear(3, 1))
+    params = network.init(rng, members=4)
+    (Omega_1, b_1), activation, (Omega_2, b_2) = params
+    assert activation == ()
+    assert [a.shape for a in (Omega_1, b_1, Omega_2, b_2)] == [(4, 3, 2), (4, 3), (4, 1, 3), (4, 1)]
+    x = rng.normal(size=(5, 2))
+    f, _ = network.apply(params, x)
+    own = ((Omega_1[2], b_1[2]), (), (Omega_2[2], b_2[2]))
+    np.testing.assert_allclose(f[2], network.apply(own, x)[0], rtol=1e-13)
+
+
 def test_serial_wants_params_for_each_layer():
     with pytest.raises(ValueError, match="zip"):
         serial(relu(), relu()).apply(((),), np.zeros((1, 1)))
