@@ -60,7 +60,7 @@ def test_distribution():
     for good in ([1.0], [[0.25, 0.75], [1, 0]], [Fraction(1, 3)] * 3, [0.1] * 10):
         np.testing.assert_array_equal(distribution("prior", good), good)
     for bad in (1.0, [], [0.5, 0.4], [1.5, -0.5], [[0.5, 0.5], [0.5, 0.6]], [Fraction(1, 3)] * 2):
-        with pytest.raises(ValueError, match="^prior must hold probabilities that sum to one, but it is"):
+        with pytest.raises(ValueError, match=r"^prior must hold .* one, but it is"):
             distribution("prior", bad)
 
 
