@@ -300,5 +300,7 @@ def kl_loss(theta: ArrayLike, theta_hat: ArrayLike) -> NDArray:
     """
     theta = distribution("theta", theta).astype(float)
     theta_hat = distribution("theta_hat", theta_hat).astype(float)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return (theta * np.log(np.where(theta > 0, theta / theta_hat, 1))).sum(axis=-1)
+    occurs = theta > 0
+    with np.errstate(divide="ignore"):
+        log_ratio = np.log(np.where(occurs, theta, 1)) - np.log(np.where(occurs, theta_hat, 1))
+    return (theta * log_ratio).sum(axis=-1)

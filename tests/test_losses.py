@@ -125,6 +125,7 @@ def test_divergence_by_hand():
     theta, theta_hat = [0.5, 0.5, 0.0], [0.25, 0.25, 0.5]
     np.testing.assert_allclose(kl_loss(theta, theta_hat), np.log(2), rtol=1e-15)
     np.testing.assert_allclose(cross_entropy_loss(theta, theta_hat), np.log(4), rtol=1e-15)
+    np.testing.assert_allclose(kl_loss([1.0, 0.0], [1e-310, 1.0]), 310 * np.log(10), rtol=1e-12)
     assert kl_loss(theta_hat, theta) == cross_entropy_loss(theta_hat, theta) == np.inf
 
 
