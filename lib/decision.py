@@ -133,7 +133,8 @@ def exact_risk(
     array([0.125, 0.   ])
     """
     theta, estimates, probabilities = _table(theta, probabilities, estimates)
-    return (probabilities * loss(theta[:, None], estimates[..., None, :])).sum(axis=-1)
+    losses = loss(theta[:, None], estimates[..., None, :])
+    return (probabilities * losses).sum(axis=-1)
 
 
 def _table(theta: ArrayLike, probabilities: ArrayLike, estimates: ArrayLike = 0) -> tuple[NDArray, ...]:
@@ -178,10 +179,16 @@ def monte_carlo_risk(losses: ArrayLike) -> tuple[NDArray, NDArray]:
     >>> float(risk), float(error)
     (2.0, 1.0)
     """
+    losses = _data_sets(losses)
+    standard_deviation = losses.std(axis=0, ddof=1)
+    return losses.mean(axis=0), standard_deviation / np.sqrt(len(losses))
+
+
+def _data_sets(losses: ArrayLike) -> NDArray:
     losses = finite("losses", losses)
     if losses.ndim == 0 or len(losses) < 2:
         raise ValueError(f"losses must hold at least two data sets, but its shape is {losses.shape}")
-    return losses.mean(axis=0), losses.std(axis=0, ddof=1) / np.sqrt(len(losses))
+    return losses
 
 
 def maximum_risk(risk: ArrayLike) -> NDArray:
@@ -448,15 +455,22 @@ def james_stein(x: ArrayLike, sigma: float = 1.0, *, positive_part: bool = False
     >>> james_stein([2.0, 0.0, 0.0])
     array([1.5, 0. , 0. ])
     """
+    x = _observation(x)
+    d = x.shape[-1]
+    square = np.square(x).sum(axis=-1, keepdims=True)
+    factor = 1 - (d - 2) * positive("sigma", sigma) ** 2 / square
+    if positive_part:
+        factor = np.maximum(factor, 0)
+    return factor * x
+
+
+def _observation(x: ArrayLike) -> NDArray:
     x = finite("x", x)
-    positive("sigma", sigma)
     if x.ndim == 0 or x.shape[-1] < 3:
         raise ValueError(f"x must have at least 3 entries on its last axis, but its shape is {x.shape}")
-    square = np.square(x).sum(axis=-1, keepdims=True)
-    if np.any(square == 0):
+    if not np.all(np.any(x, axis=-1)):
         raise ValueError("x must not be zero")
-    factor = 1 - (x.shape[-1] - 2) * sigma**2 / square
-    return (np.maximum(factor, 0) if positive_part else factor) * x
+    return x
 
 
 def james_stein_risk(distance: ArrayLike, d: int, sigma: float = 1.0) -> NDArray:
