@@ -5,6 +5,7 @@ Imports go one way, from the top of this list to the bottom::
     widgets -> plotting                              pictures; the only modules that know matplotlib
     training                                         minibatches, records of runs
     optimizers  networks  linear_models  data        iterates and models
+    decision                                         risks of estimators
     layers  losses  schedules                        the pieces they are made of
     initialization                                   how weights begin
     quadrature  params                               expectations, flat parameters

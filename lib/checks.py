@@ -1,6 +1,6 @@
 """Checks of arguments: each returns the value it was given, or says which argument is wrong and why."""
 
-from numbers import Integral
+from numbers import Integral, Rational
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -38,6 +38,61 @@ def finite(name: str, value: ArrayLike) -> NDArray:
     bad = array.size - np.count_nonzero(np.isfinite(array))
     if bad:
         raise ValueError(f"{name} must be finite, but {bad} of its {array.size} entries are nan or infinite")
+    return array
+
+
+def real(name: str, value: ArrayLike) -> NDArray:
+    """Return `value` as an array of fractions if all its entries are rational numbers, else as `finite` does.
+
+    Parameters
+    ----------
+    name
+        What the caller calls the argument; the message begins with it.
+    value
+        Numbers of any shape.  Fractions stay fractions, so that what is computed from them is exact.
+
+    Raises
+    ------
+    ValueError
+        If an entry is nan or infinite, or is no real number at all.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> real("theta", [0, Fraction(1, 3)])
+    array([0, Fraction(1, 3)], dtype=object)
+    >>> real("theta", [0, 0.5])
+    array([0. , 0.5])
+    """
+    array = np.asarray(value)
+    if array.dtype == object and all(isinstance(entry, Rational) for entry in array.flat):
+        return array
+    return finite(name, array)
+
+
+def distribution(name: str, value: ArrayLike) -> NDArray:
+    """Return `value`, as `real` does, if it is not negative and its last axis sums to one.
+
+    Parameters
+    ----------
+    name
+        What the caller calls the argument; the message begins with it.
+    value
+        Probabilities, of shape (..., K).
+
+    Raises
+    ------
+    ValueError
+        If an entry is negative or no finite real number, or a sum differs from one by more than 1e-9.
+
+    Examples
+    --------
+    >>> distribution("prior", [0.25, 0.75])
+    array([0.25, 0.75])
+    """
+    array = real(name, value)
+    if array.ndim == 0 or np.any(array < 0) or np.any(np.abs(array.sum(axis=-1) - 1) > 1e-9):
+        raise ValueError(f"{name} must hold probabilities that sum to one, but it is {value}")
     return array
 
 

@@ -1,14 +1,16 @@
 """Checks let good values through unchanged, and name the bad ones."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
-from lib.checks import count, ensemble, finite, fraction, nonnegative, positive
+from lib.checks import count, distribution, ensemble, finite, fraction, nonnegative, positive, real
 
 NOT_NUMBERS = [float("nan"), float("inf"), -float("inf"), [1.0, float("nan")], "1", None, 1j, object()]
 
 
-@pytest.mark.parametrize("check", [finite, nonnegative, positive, fraction])
+@pytest.mark.parametrize("check", [finite, real, distribution, nonnegative, positive, fraction])
 @pytest.mark.parametrize("value", NOT_NUMBERS, ids=str)
 def test_what_is_no_finite_real_number_is_named(check, value):
     with pytest.raises(ValueError, match=r"^weight must"):
@@ -42,6 +44,24 @@ def test_finite_keeps_precision_and_makes_whole_numbers_float64():
 def test_finite_counts_the_bad_entries():
     with pytest.raises(ValueError, match="x must be finite, but 2 of its 4 entries"):
         finite("x", [[1.0, np.nan], [np.inf, 0.0]])
+
+
+def test_real_keeps_fractions_and_makes_the_rest_finite():
+    exact = real("x", [Fraction(1, 3), 2])
+    assert exact.dtype == object
+    assert exact.sum() == Fraction(7, 3)
+    assert real("x", Fraction(1, 3)).shape == ()
+    assert real("x", [1, 2]).dtype == np.float64
+    with pytest.raises(ValueError, match="x must"):
+        real("x", [Fraction(1, 3), 0.5])
+
+
+def test_distribution():
+    for good in ([1.0], [[0.25, 0.75], [1, 0]], [Fraction(1, 3)] * 3, [0.1] * 10):
+        np.testing.assert_array_equal(distribution("prior", good), good)
+    for bad in (1.0, [], [0.5, 0.4], [1.5, -0.5], [[0.5, 0.5], [0.5, 0.6]], [Fraction(1, 3)] * 2):
+        with pytest.raises(ValueError, match=r"^prior must hold .* one, but it is"):
+            distribution("prior", bad)
 
 
 def test_count():

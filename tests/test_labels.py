@@ -6,18 +6,24 @@ import pytest
 
 from tools.notebooks import ROOT, loads
 
-CHAPTER_1 = [
-    *(f"notes-eq-1-{k}" for k in range(1, 13)),
-    *(f"notes-fig-1-{k}" for k in range(1, 6)),
-    *(f"notes-problem-1-{k}" for k in range(1, 5)),
-    *(f"notes-listing-1-{name}" for name in ("sgd", "momentum", "nesterov", "adam")),
-]
-CHAPTER_2 = [
-    *(f"notes-eq-1-{k}" for k in range(13, 25)),
-    "notes-fig-1-6",
-    "notes-problem-1-5",
-    "notes-problem-1-6",
-]
+EXPECTED = {
+    "01-gradients": [
+        *(f"notes-eq-1-{k}" for k in range(1, 13)),
+        *(f"notes-fig-1-{k}" for k in range(1, 6)),
+        *(f"notes-problem-1-{k}" for k in range(1, 5)),
+        *(f"notes-listing-1-{name}" for name in ("sgd", "momentum", "nesterov", "adam")),
+    ],
+    "02-initialization": [
+        *(f"notes-eq-1-{k}" for k in range(13, 25)),
+        "notes-fig-1-6",
+        *(f"notes-problem-1-{k}" for k in (5, 6)),
+    ],
+    "03-decision-theory": [
+        *(f"notes-eq-2-{k}" for k in range(1, 6)),
+        "notes-fig-2-1",
+        *(f"notes-problem-2-{k}" for k in (1, 2)),
+    ],
+}
 PATTERNS = {
     "equation": r"^\$\$ \((notes-eq-[\w-]+)\)$",
     "problem": r"^`{3,}\{exercise\}.*\n(?::.*\n)*?:label: (notes-problem-[\w-]+)$",
@@ -25,7 +31,7 @@ PATTERNS = {
 }
 
 
-@pytest.mark.parametrize(("chapter", "expected"), [("01-gradients", CHAPTER_1), ("02-initialization", CHAPTER_2)])
+@pytest.mark.parametrize(("chapter", "expected"), EXPECTED.items())
 def test_labels_of_the_lecture_notes(chapter, expected):
     cells = loads((ROOT / "chapters" / f"{chapter}.ipynb").read_text(encoding="utf-8")).cells
     prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")

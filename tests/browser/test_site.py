@@ -69,6 +69,7 @@ def test_every_image_is_shown_and_described(opened: Opened) -> None:
 def test_the_notebooks_have_explorers_to_count() -> None:
     assert count_explorers("intro") == 1
     assert count_explorers("chapters/01-gradients") == 2
+    assert count_explorers("chapters/03-decision-theory") == 1
 
 
 def test_every_explorer_moves_by_keyboard(opened: Opened) -> None:

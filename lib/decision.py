@@ -1,0 +1,519 @@
+"""Statistical decision theory: the risk of an estimator, exact or simulated, and rules that make it small.
+
+A problem with finitely many outcomes x is a table: ``probabilities[i, j]`` is f(x_j; theta_i), one row for
+each parameter, one column for each outcome.  A rule is the vector of its estimates, one for each outcome.
+From a table of fractions the risk is computed exactly.
+"""
+
+from collections.abc import Callable
+from math import comb
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lib.checks import count, distribution, finite, nonnegative, positive, real
+
+
+def binomial(n: int, theta: ArrayLike) -> NDArray:
+    r"""Probabilities of k heads in n tosses.
+
+    .. math:: f(k; \theta) = \binom nk\, \theta^k (1 - \theta)^{n-k}, \qquad k = 0, \dots, n
+
+    Parameters
+    ----------
+    n
+        Number of tosses, at most 500: beyond, powers leave the range of floating point.
+    theta
+        Probabilities of heads, in [0, 1], of shape (...).  Fractions stay exact.
+
+    Returns
+    -------
+    NDArray
+        Table of shape (..., n + 1).
+
+    Raises
+    ------
+    ValueError
+        If n is no whole number in 1 ... 500, or theta leaves [0, 1].
+
+    Examples
+    --------
+    >>> binomial(2, [0.5, 1.0])
+    array([[0.25, 0.5 , 0.25],
+           [0.  , 0.  , 1.  ]])
+    """
+    count("n", n, 1, 500)
+    theta = real("theta", theta)[..., None]
+    if np.any((theta < 0) | (theta > 1)):
+        raise ValueError(f"theta must lie in [0, 1], but it is {theta[..., 0]}")
+    k = np.arange(n + 1)
+    ways = np.array([comb(n, heads) for heads in range(n + 1)], dtype=theta.dtype)
+    return ways * theta**k * (1 - theta) ** (n - k)
+
+
+def beta_rule(n: int, a: float, b: float) -> NDArray:
+    r"""Estimates of a coin's probability of heads, as if a heads and b tails had been seen beforehand.
+
+    .. math:: \hat\theta(k) = \frac{k + a}{n + a + b}, \qquad k = 0, \dots, n
+
+    Parameters
+    ----------
+    n
+        Number of tosses.
+    a, b
+        Imaginary heads and tails, not negative.  Fractions stay exact.
+
+    Returns
+    -------
+    NDArray
+        Estimates, of shape (n + 1,).
+
+    Raises
+    ------
+    ValueError
+        If n is no whole number above 0, or a or b is negative.
+
+    Notes
+    -----
+    The posterior mean under the prior Beta(a, b).  With a = b = 0 it is maximum likelihood, with a = b = 1
+    Laplace's rule; with a = b = sqrt(n)/2 it is minimax under squared error (Hodges and Lehmann 1950).
+
+    Examples
+    --------
+    >>> beta_rule(3, 1, 1)
+    array([0.2, 0.4, 0.6, 0.8])
+    """
+    count("n", n)
+    for name, value in [("a", a), ("b", b)]:
+        if np.any(real(name, value) < 0):
+            raise ValueError(f"{name} must not be negative, but it is {value}")
+    return (np.arange(n + 1) + a) / (n + a + b)
+
+
+def exact_risk(
+    loss: Callable[[NDArray, NDArray], NDArray],
+    theta: ArrayLike,
+    estimates: ArrayLike,
+    probabilities: ArrayLike,
+) -> NDArray:
+    r"""Risk of a rule, by enumeration of the outcomes.
+
+    .. math:: R(\theta_i, \hat\theta) = \sum_j f(x_j; \theta_i)\, L(\theta_i, \hat\theta(x_j))
+
+    Parameters
+    ----------
+    loss
+        L(theta, theta_hat), for instance `lib.losses.squared_loss`; shapes broadcast.
+    theta
+        Parameters, of shape (T,).
+    estimates
+        One for each outcome, of shape (..., m); leading axes are an ensemble of rules.
+    probabilities
+        The table f(x_j; theta_i), of shape (T, m).
+
+    Returns
+    -------
+    NDArray
+        R, of shape (..., T), in units of the loss.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, or a row of probabilities is no distribution.
+
+    Notes
+    -----
+    Equation (2.1) of the notes.
+
+    Examples
+    --------
+    >>> from lib.losses import squared_loss
+    >>> theta = np.array([0.5, 1.0])
+    >>> exact_risk(squared_loss, theta, beta_rule(2, 0, 0), binomial(2, theta))
+    array([0.125, 0.   ])
+    """
+    theta, estimates, probabilities = _table(theta, probabilities, estimates)
+    losses = loss(theta[:, None], estimates[..., None, :])
+    return (probabilities * losses).sum(axis=-1)
+
+
+def _table(theta: ArrayLike, probabilities: ArrayLike, estimates: ArrayLike = 0) -> tuple[NDArray, ...]:
+    """Return theta, estimates and probabilities as arrays of shapes (T,), (..., m) and (T, m)."""
+    theta, estimates = real("theta", theta), real("estimates", estimates)
+    probabilities = distribution("probabilities", probabilities)
+    if theta.ndim != 1 or probabilities.ndim != 2 or len(probabilities) != len(theta):
+        raise ValueError(
+            f"probabilities must have a row for each theta, {theta.shape}, but it is {probabilities.shape}"
+        )
+    if estimates.ndim and estimates.shape[-1] != probabilities.shape[1]:
+        raise ValueError(
+            f"estimates must end in the {probabilities.shape[1]} outcomes, but it is {estimates.shape}"
+        )
+    return theta, estimates, probabilities
+
+
+def monte_carlo_risk(losses: ArrayLike) -> tuple[NDArray, NDArray]:
+    r"""Risk estimated from the losses on S independent data sets, and the standard error of that estimate.
+
+    .. math:: \bar L = \frac1S \sum_{s=1}^S L_s, \qquad
+              \text{s.e.} = \sqrt{\frac1{S(S - 1)} \sum_{s=1}^S (L_s - \bar L)^2}
+
+    Parameters
+    ----------
+    losses
+        Of shape (S, ...), one row for each data set, S at least 2.
+
+    Returns
+    -------
+    risk, standard_error : NDArray
+        Each of shape (...), in units of the loss.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two rows, or a loss is not finite.
+
+    Examples
+    --------
+    >>> risk, error = monte_carlo_risk([1.0, 3.0])
+    >>> float(risk), float(error)
+    (2.0, 1.0)
+    """
+    losses = _data_sets(losses)
+    standard_deviation = losses.std(axis=0, ddof=1)
+    return losses.mean(axis=0), standard_deviation / np.sqrt(len(losses))
+
+
+def _data_sets(losses: ArrayLike) -> NDArray:
+    losses = finite("losses", losses)
+    if losses.ndim == 0 or len(losses) < 2:
+        raise ValueError(f"losses must hold at least two data sets, but its shape is {losses.shape}")
+    return losses
+
+
+def maximum_risk(risk: ArrayLike) -> NDArray:
+    r"""Largest risk over the parameters of a table.
+
+    .. math:: R_{\max}(\hat\theta) = \max_i R(\theta_i, \hat\theta)
+
+    Parameters
+    ----------
+    risk
+        Of shape (..., T), as from `exact_risk`.
+
+    Returns
+    -------
+    NDArray
+        Of shape (...).
+
+    Raises
+    ------
+    ValueError
+        If a risk is no finite number, or there is none.
+
+    Notes
+    -----
+    Equation (2.2) of the notes, on a grid: never above the supremum over all parameters.
+
+    Examples
+    --------
+    >>> float(maximum_risk([0.0, 0.25, 0.0]))
+    0.25
+    """
+    risk = real("risk", risk)
+    if risk.ndim == 0 or risk.shape[-1] == 0:
+        raise ValueError(f"risk must have one entry for each theta, but its shape is {risk.shape}")
+    return risk.max(axis=-1)
+
+
+def bayes_risk(risk: ArrayLike, prior: ArrayLike) -> NDArray:
+    r"""Risk averaged over a prior.
+
+    .. math:: R_{\mathrm{Bayes}}(\pi, \hat\theta) = \sum_i \pi_i\, R(\theta_i, \hat\theta)
+
+    Parameters
+    ----------
+    risk
+        Of shape (..., T), as from `exact_risk`.
+    prior
+        Probabilities of the T parameters, or the weights of a quadrature over them, of shape (T,); sum 1.
+
+    Returns
+    -------
+    NDArray
+        Of shape (...).
+
+    Raises
+    ------
+    ValueError
+        If prior is no distribution, or risk has not one entry for each of its parameters.
+
+    Notes
+    -----
+    Equation (2.3) of the notes, whose f is our prior.
+
+    Examples
+    --------
+    >>> float(bayes_risk([0.0, 0.25, 0.0], [0.25, 0.5, 0.25]))
+    0.125
+    """
+    risk, prior = real("risk", risk), distribution("prior", prior)
+    if prior.ndim != 1 or risk.shape[-1:] != prior.shape:
+        raise ValueError(f"risk must end in the shape of prior, {prior.shape}, but it is {risk.shape}")
+    return (risk * prior).sum(axis=-1)
+
+
+def posterior(prior: ArrayLike, probabilities: ArrayLike) -> NDArray:
+    r"""Probabilities of the parameters, given each outcome: Bayes' theorem.
+
+    .. math:: \pi(\theta_i \mid x_j) = \frac{\pi_i f(x_j; \theta_i)}{\sum_l \pi_l f(x_j; \theta_l)}
+
+    Parameters
+    ----------
+    prior
+        Probabilities of the parameters, of shape (T,).
+    probabilities
+        The table f(x_j; theta_i), of shape (T, m).
+
+    Returns
+    -------
+    NDArray
+        Of shape (T, m); each column sums to one.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, an argument holds no distributions, or an outcome cannot occur under the prior.
+
+    Examples
+    --------
+    >>> posterior([0.5, 0.5], [[1.0, 0.0], [0.25, 0.75]])
+    array([[0.8, 0. ],
+           [0.2, 1. ]])
+    """
+    prior = distribution("prior", prior)
+    _, _, probabilities = _table(prior, probabilities)
+    joint = prior[:, None] * probabilities
+    marginal = joint.sum(axis=0)
+    if np.any(marginal == 0):
+        raise ValueError(f"prior must make every outcome possible, but {np.sum(marginal == 0)} are not")
+    return joint / marginal
+
+
+def posterior_mean(theta: ArrayLike, prior: ArrayLike, probabilities: ArrayLike) -> NDArray:
+    r"""Bayes rule under squared error: the mean of the posterior, for each outcome.
+
+    .. math:: \hat\theta(x_j) = \sum_i \theta_i\, \pi(\theta_i \mid x_j)
+
+    Parameters
+    ----------
+    theta
+        Parameters, of shape (T,).
+    prior
+        Their probabilities, of shape (T,).
+    probabilities
+        The table f(x_j; theta_i), of shape (T, m).
+
+    Returns
+    -------
+    NDArray
+        Estimates, of shape (m,).
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, or an argument that should holds no distributions.
+
+    Examples
+    --------
+    >>> posterior_mean([0.0, 1.0], [0.5, 0.5], [[1.0, 0.0], [0.25, 0.75]])
+    array([0.2, 1. ])
+    """
+    theta, _, probabilities = _table(theta, probabilities)
+    return (theta[:, None] * posterior(prior, probabilities)).sum(axis=0)
+
+
+def bayes_rule(
+    loss: Callable[[NDArray, NDArray], NDArray],
+    theta: ArrayLike,
+    prior: ArrayLike,
+    probabilities: ArrayLike,
+    candidates: ArrayLike,
+) -> NDArray:
+    r"""Bayes rule under any loss: for each outcome, the candidate of least posterior expected loss.
+
+    .. math:: \hat\theta(x_j) = \operatorname*{arg\,min}_u \sum_i \pi(\theta_i \mid x_j)\, L(\theta_i, u)
+
+    Parameters
+    ----------
+    loss
+        L(theta, theta_hat); shapes broadcast.
+    theta
+        Parameters, of shape (T,).
+    prior
+        Their probabilities, of shape (T,).
+    probabilities
+        The table f(x_j; theta_i), of shape (T, m).
+    candidates
+        Estimates u to choose from, of shape (C,).
+
+    Returns
+    -------
+    NDArray
+        Estimates, of shape (m,); of equally good candidates, the first.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, or an argument that should holds no distributions.
+
+    Examples
+    --------
+    >>> from lib.losses import zero_one_loss
+    >>> bayes_rule(zero_one_loss, [0.0, 1.0], [0.5, 0.5], [[0.6, 0.4], [0.4, 0.6]], [0.0, 1.0])
+    array([0., 1.])
+    """
+    theta, _, probabilities = _table(theta, probabilities)
+    candidates = finite("candidates", candidates)
+    if candidates.ndim != 1 or candidates.size == 0:
+        raise ValueError(f"candidates must be a vector, not empty, but its shape is {candidates.shape}")
+    expected = posterior(prior, probabilities).T @ loss(theta[:, None], candidates)
+    return candidates[expected.argmin(axis=1)]
+
+
+def least_squares_risk(X: ArrayLike, sigma: float) -> float:
+    r"""Risk of the least-squares fit under squared error, with X fixed and noise of variance sigma squared.
+
+    .. math:: R(\theta, \hat\theta) = \mathbb E \|\hat\theta - \theta\|^2
+              = \sigma^2 \operatorname{tr} (X^T X)^{-1}
+
+    Parameters
+    ----------
+    X
+        Design matrix, of shape (n, p), with independent columns.
+    sigma
+        Standard deviation of the noise, in units of y.
+
+    Returns
+    -------
+    float
+        R, the same for every theta.
+
+    Raises
+    ------
+    ValueError
+        If X is no matrix, its columns are dependent, or sigma is negative.
+
+    Notes
+    -----
+    Problem 1 of the notes' chapter 2.
+
+    Examples
+    --------
+    >>> round(least_squares_risk(np.ones((25, 1)), sigma=2.0), 12)
+    0.16
+    """
+    X = finite("X", X)
+    nonnegative("sigma", sigma)
+    if X.ndim != 2 or np.linalg.matrix_rank(X) < X.shape[1]:
+        raise ValueError(f"X must be a matrix with independent columns, but its shape is {X.shape}")
+    # The eigenvalues of the inverse of X'X are one over the squares of the singular values of X.
+    return float(sigma**2 * np.sum(1 / np.linalg.svd(X, compute_uv=False) ** 2))
+
+
+def james_stein(x: ArrayLike, sigma: float = 1.0, *, positive_part: bool = False) -> NDArray:
+    r"""James and Stein's estimate of the mean vector of one normal observation.
+
+    .. math:: \hat\theta(x) = \left(1 - \frac{(d - 2)\,\sigma^2}{\|x\|^2}\right) x,
+              \qquad x \sim N(\theta, \sigma^2 I_d)
+
+    Parameters
+    ----------
+    x
+        Observations, of shape (..., d) with d at least 3, none of them zero.
+    sigma
+        Standard deviation of each entry.
+    positive_part
+        Replace a negative factor by zero, so that no estimate points away from x.
+
+    Returns
+    -------
+    NDArray
+        Estimates, of the shape of x.
+
+    Raises
+    ------
+    ValueError
+        If d < 3, sigma is not positive, or an x is zero or not finite.
+
+    Notes
+    -----
+    James and Stein (1961).  Its risk is below that of x itself for every theta: `james_stein_risk`.
+
+    Examples
+    --------
+    >>> james_stein([2.0, 0.0, 0.0])
+    array([1.5, 0. , 0. ])
+    """
+    x = _observation(x)
+    d = x.shape[-1]
+    square = np.square(x).sum(axis=-1, keepdims=True)
+    factor = 1 - (d - 2) * positive("sigma", sigma) ** 2 / square
+    if positive_part:
+        factor = np.maximum(factor, 0)
+    return factor * x
+
+
+def _observation(x: ArrayLike) -> NDArray:
+    x = finite("x", x)
+    if x.ndim == 0 or x.shape[-1] < 3:
+        raise ValueError(f"x must have at least 3 entries on its last axis, but its shape is {x.shape}")
+    if not np.all(np.any(x, axis=-1)):
+        raise ValueError("x must not be zero")
+    return x
+
+
+def james_stein_risk(distance: ArrayLike, d: int, sigma: float = 1.0) -> NDArray:
+    r"""Risk of `james_stein` (without positive part) under squared error.
+
+    .. math:: R(\theta) = \sigma^2 \Big(d - (d - 2)^2 \int_0^1 v^{d-3}
+              e^{-(1 - v^2) \|\theta\|^2 / 2\sigma^2} \,dv\Big)
+
+    Parameters
+    ----------
+    distance
+        The norm of theta, of shape (...): the risk depends on nothing else.
+    d
+        Dimension, at least 3.
+    sigma
+        Standard deviation of each entry of the observation.
+
+    Returns
+    -------
+    NDArray
+        R, of shape (...).
+
+    Raises
+    ------
+    ValueError
+        If distance is negative, d is no whole number above 2, or sigma is not positive.
+
+    Notes
+    -----
+    The integral is the expectation of sigma squared over the squared norm of x.
+
+    Examples
+    --------
+    >>> james_stein_risk([0.0], d=10).round(10)
+    array([2.])
+    """
+    distance = finite("distance", distance)
+    nonnegative("distance", distance), count("d", d, 3), positive("sigma", sigma)
+    half = np.square(distance / sigma)[..., None] / 2
+    # Below `low` the exponential is less than e^-50; the nodes go where the integrand is.
+    low = np.sqrt(np.maximum(1 - 50 / np.maximum(half, 50), 0))
+    nodes, weights = np.polynomial.legendre.leggauss(100)
+    v = low + (1 - low) * (nodes + 1) / 2
+    integrand = v ** (d - 3) * np.exp(-half * (1 - v**2))
+    integral = (weights * integrand).sum(axis=-1) * (1 - low[..., 0]) / 2
+    return sigma**2 * (d - (d - 2) ** 2 * integral)
