@@ -71,3 +71,11 @@ def count(name: str, value: int, low: int = 1, high: int | None = None) -> int:
         bounds = f"at least {low}" if high is None else f"between {low} and {high}"
         raise ValueError(f"{name} must be {bounds}, but it is {value}")
     return int(value)
+
+
+def interval(low: float, high: float) -> tuple[float, float]:
+    """Return the two if they are the ends of an interval, else raise a `ValueError` that names one."""
+    finite("low", low), finite("high", high)
+    if not low < high:
+        raise ValueError(f"low must be below high, but they are {low} and {high}")
+    return low, high

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lib.checks import count, finite, fraction, nonnegative, positive
+from lib.checks import count, finite, fraction, interval, nonnegative, positive
 
 NOT_NUMBERS = [float("nan"), float("inf"), -float("inf"), [1.0, float("nan")], "1", None, 1j, object()]
 
@@ -62,3 +62,10 @@ def test_count_names_its_bounds():
         count("n", 0)
     with pytest.raises(ValueError, match="n must be between 1 and 4, but it is 5"):
         count("n", 5, high=4)
+
+
+def test_interval():
+    assert interval(-1, 0.5) == (-1, 0.5)
+    for low, high, name in [(1, 1, "low"), (2, 1, "low"), (np.nan, 1, "low"), (0, np.inf, "high")]:
+        with pytest.raises(ValueError, match=f"^{name} must"):
+            interval(low, high)
