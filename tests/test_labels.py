@@ -12,6 +12,10 @@ CHAPTER_1 = [
     *(f"notes-problem-1-{k}" for k in range(1, 5)),
     *(f"notes-listing-1-{name}" for name in ("sgd", "momentum", "nesterov", "adam")),
 ]
+CHAPTER_4 = [
+    *(f"notes-eq-2-{k}" for k in range(6, 14)),
+    *(f"notes-fig-2-{k}" for k in (2, 3)),
+]
 PATTERNS = {
     "equation": r"^\$\$ \((notes-eq-[\w-]+)\)$",
     "problem": r"^`{3,}\{exercise\}.*\n(?::.*\n)*?:label: (notes-problem-[\w-]+)$",
@@ -19,7 +23,9 @@ PATTERNS = {
 }
 
 
-@pytest.mark.parametrize(("chapter", "expected"), [("01-gradients", CHAPTER_1)])
+@pytest.mark.parametrize(
+    ("chapter", "expected"), [("01-gradients", CHAPTER_1), ("04-bias-variance", CHAPTER_4)]
+)
 def test_labels_of_the_lecture_notes(chapter, expected):
     cells = loads((ROOT / "chapters" / f"{chapter}.ipynb").read_text(encoding="utf-8")).cells
     prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
