@@ -234,9 +234,9 @@ def decompose(
     The mean of S fits is itself uncertain, with variance v / S, which (mean - f)^2 contains: hence the
     correction, after which b^2 may come out below 0.  It is then the mean of the product of the deviations
     from f of two different data sets, and with C the covariance of the m predictions its variance is
-    4 b^T C b / S + 2 |C|^2 / (S (S - 1)), for inner products that average over the inputs; the standard
-    error takes b and C from the sample, and is up to 1.4 times too wide where there is no bias.  The others
-    are those of a mean.  Equation (2.13) of the notes.
+    :math:`4\, b^T C b / S + 2\, \|C\|^2 / (S (S - 1))`, for products that average over the inputs; the
+    standard error takes b and C from the sample, and is up to 1.4 times too wide where there is no bias.
+    The others are those of a mean.  Equation (2.13) of the notes.
 
     Examples
     --------
