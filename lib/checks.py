@@ -131,3 +131,11 @@ def count(name: str, value: int, low: int = 1, high: int | None = None) -> int:
 def ensemble(name: str, members: int | None) -> tuple[int, ...]:
     """Return the leading axes of an ensemble: ``(members,)``, or none if `members` is None."""
     return () if members is None else (count(name, members),)
+
+
+def interval(low: float, high: float) -> tuple[float, float]:
+    """Return the two if they are the ends of an interval, else raise a `ValueError` that names one."""
+    finite("low", low), finite("high", high)
+    if not low < high:
+        raise ValueError(f"low must be below high, but they are {low} and {high}")
+    return low, high

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lib.checks import count, finite, nonnegative
+from lib.checks import count, ensemble, finite, interval, nonnegative
 
 
 def line(
@@ -58,11 +58,73 @@ def line(
     True
     """
     count("n", n), nonnegative("sigma", sigma)
-    finite("intercept", intercept), finite("slope", slope), finite("low", low), finite("high", high)
-    if not low < high:
-        raise ValueError(f"low must be below high, but they are {low} and {high}")
+    finite("intercept", intercept), finite("slope", slope)
+    interval(low, high)
     x = rng.uniform(low, high, n)
     return x, intercept + slope * x + rng.normal(0, sigma, n)
+
+
+def sine(
+    n: int,
+    rng: np.random.Generator,
+    *,
+    amplitude: float = 4.0,
+    sigma: float = 1.0,
+    low: float = 0.0,
+    high: float = 5.0,
+    design: str = "fixed",
+    members: int | None = None,
+) -> tuple[NDArray, NDArray]:
+    r"""Points scattered about a sine curve: one data set, or many at once.
+
+    .. math:: y_i = \text{amplitude}\, \sin x_i + \varepsilon_i, \qquad \varepsilon_i \sim N(0, \sigma^2)
+
+    Parameters
+    ----------
+    n
+        Number of points of a data set.
+    rng
+        Source of randomness: first the inputs are drawn, if they are random, then the errors.
+    amplitude
+        Height of the curve.
+    sigma
+        Standard deviation of the errors, in units of y.
+    low, high
+        Interval of the inputs.
+    design
+        "fixed": the inputs are equally spaced from low to high, the same in every data set;
+        "random": they are independent and uniform.
+    members
+        Number of data sets; without it there is one.
+
+    Returns
+    -------
+    x, y : NDArray
+        Inputs and responses, of shape (n,), or (members, n); the inputs of a fixed design have shape (n,).
+
+    Raises
+    ------
+    ValueError
+        If n < 1, members < 1, sigma < 0, low is not below high, a number is not finite, or design is
+        neither "fixed" nor "random".
+
+    Notes
+    -----
+    The function of the notes' figures 2.2 and 2.3, which do not name n, sigma and the interval.
+
+    Examples
+    --------
+    >>> x, y = sine(3, np.random.default_rng(0), low=0, high=np.pi, members=100)
+    >>> x.shape, y.shape
+    ((3,), (100, 3))
+    """
+    count("n", n), nonnegative("sigma", sigma), finite("amplitude", amplitude)
+    interval(low, high)
+    if design not in ("fixed", "random"):
+        raise ValueError(f'design must be "fixed" or "random", but it is {design!r}')
+    shape = (*ensemble("members", members), n)
+    x = np.linspace(low, high, n) if design == "fixed" else rng.uniform(low, high, shape)
+    return x, amplitude * np.sin(x) + rng.normal(0, sigma, shape)
 
 
 # The ten shapes as their author drew them; `mnist1d_templates` puts them on their scale.

@@ -19,7 +19,7 @@ HE = independent()
 
 
 class Layer(NamedTuple):
-    """A function with parameters: `init(rng, members=None)` draws them, `apply(params, h)` gives (f, pullback)."""
+    """A function with parameters: `init(rng, members=None)` and `apply(params, h) -> (f, pullback)`."""
 
     init: Callable
     apply: Callable

@@ -1,9 +1,9 @@
-"""Linear models: features, the mean squared error and its derivatives, and the least-squares fit."""
+"""Linear models: features, the mean squared error and its derivatives, least squares and ridge regression."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lib.checks import finite
+from lib.checks import count, finite, interval, nonnegative
 
 
 def line_features(x: ArrayLike) -> NDArray:
@@ -34,6 +34,97 @@ def line_features(x: ArrayLike) -> NDArray:
     if x.ndim != 1:
         raise ValueError(f"x must be a vector, but its shape is {x.shape}")
     return np.stack([np.ones_like(x), x], axis=1)
+
+
+def polynomial_features(x: ArrayLike, degree: int, low: float = -1.0, high: float = 1.0) -> NDArray:
+    r"""Design matrix of a polynomial: the powers of the input, scaled from [low, high] to [-1, 1].
+
+    .. math:: X_{ij} = u_i^j, \qquad j = 0, \dots, k, \qquad
+              u = \frac{2x - \text{low} - \text{high}}{\text{high} - \text{low}}
+
+    Parameters
+    ----------
+    x
+        Inputs, of shape (..., n); leading axes are an ensemble of data sets.
+    degree
+        k, at least 0.
+    low, high
+        Interval that becomes [-1, 1].
+
+    Returns
+    -------
+    NDArray
+        X, of shape (..., n, k + 1).
+
+    Raises
+    ------
+    ValueError
+        If x is a single number or not finite, degree is no whole number, or low is not below high.
+
+    Examples
+    --------
+    >>> polynomial_features([0.0, 2.0, 3.0], 2, low=0, high=4)
+    array([[ 1.  , -1.  ,  1.  ],
+           [ 1.  ,  0.  ,  0.  ],
+           [ 1.  ,  0.5 ,  0.25]])
+    """
+    u = _scaled(x, low, high)
+    count("degree", degree, low=0)
+    return u[..., None] ** np.arange(degree + 1, dtype=u.dtype)
+
+
+def legendre_features(x: ArrayLike, degree: int, low: float = -1.0, high: float = 1.0) -> NDArray:
+    r"""Design matrix of a polynomial in Legendre's basis, whose columns are orthogonal on the interval.
+
+    .. math:: X_{ij} = P_j(u_i), \qquad P_0 = 1, \quad P_1 = u, \quad
+              (j + 1) P_{j+1} = (2j + 1)\, u P_j - j P_{j-1}
+
+    Parameters
+    ----------
+    x
+        Inputs, of shape (..., n); leading axes are an ensemble of data sets.
+    degree
+        k, at least 0.
+    low, high
+        Interval that becomes [-1, 1]; u is the input scaled to it, as in `polynomial_features`.
+
+    Returns
+    -------
+    NDArray
+        X, of shape (..., n, k + 1).
+
+    Raises
+    ------
+    ValueError
+        If x is a single number or not finite, degree is no whole number, or low is not below high.
+
+    Notes
+    -----
+    The columns span the same polynomials as the powers do, so least squares gives the same fit; but it
+    loses far fewer digits, because they are nearly orthogonal.
+
+    Examples
+    --------
+    >>> legendre_features([0.0, 2.0, 3.0], 2, low=0, high=4)
+    array([[ 1.   , -1.   ,  1.   ],
+           [ 1.   ,  0.   , -0.5  ],
+           [ 1.   ,  0.5  , -0.125]])
+    """
+    u = _scaled(x, low, high)
+    count("degree", degree, low=0)
+    P = [np.ones_like(u), u]
+    for j in range(1, degree):
+        P.append(((2 * j + 1) * u * P[j] - j * P[j - 1]) / (j + 1))
+    return np.stack(P[: degree + 1], axis=-1)
+
+
+def _scaled(x: ArrayLike, low: float, high: float) -> NDArray:
+    """Return x carried from [low, high] to [-1, 1]."""
+    x = finite("x", x)
+    if x.ndim == 0:
+        raise ValueError(f"x must have shape (..., n), but it is the number {x}")
+    interval(low, high)
+    return (2 * x - low - high) / (high - low)
 
 
 def _checked(theta: ArrayLike, X: ArrayLike, y: ArrayLike) -> tuple[NDArray, NDArray, NDArray]:
@@ -187,6 +278,10 @@ def least_squares(X: ArrayLike, y: ArrayLike) -> NDArray:
     ValueError
         If shapes do not fit, or X or y holds a nan.
 
+    Notes
+    -----
+    One fit, of any X.  For many fits at once, of matrices with independent columns, see `least_squares_qr`.
+
     Examples
     --------
     >>> least_squares([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]], [1.0, 4.0, 7.0]).round(12)
@@ -195,3 +290,106 @@ def least_squares(X: ArrayLike, y: ArrayLike) -> NDArray:
     _, X, y = _checked(np.zeros(np.shape(X)[-1:]), X, y)
     # Through the singular values of X: the normal equations would square its condition number.
     return np.linalg.lstsq(X, y)[0]
+
+
+def least_squares_qr(X: ArrayLike, y: ArrayLike) -> NDArray:
+    r"""Parameters that minimize the squared error, for many data sets at once and independent columns.
+
+    .. math:: X = QR, \qquad R\,\hat\theta = Q^T y
+
+    Parameters
+    ----------
+    X
+        Design matrix, of shape (..., n, p): one for all data sets, or each its own.
+    y
+        Responses, of shape (..., n).
+
+    Returns
+    -------
+    NDArray
+        theta-hat, of shape (..., p).
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, X or y holds a nan, or the columns of an X depend on each other to working
+        precision, as they must if n < p.
+
+    Notes
+    -----
+    Q has orthonormal columns and R is triangular, so the error in theta grows with the condition number
+    of X, not with its square as by the normal equations (Golub and Van Loan, Matrix Computations, 5.3).
+    Where the minimizer is not unique, `least_squares` gives the shortest.
+
+    Examples
+    --------
+    >>> X = line_features([0.0, 1.0, 2.0])
+    >>> least_squares_qr(X, [[1.0, 4.0, 7.0], [5.0, 4.0, 3.0]]).round(12)
+    array([[ 1.,  3.],
+           [ 5., -1.]])
+    """
+    X, y = _data_sets(X, y)
+    n, p = X.shape[-2:]
+    if n < p:
+        raise ValueError(f"X must have at least as many rows as columns, but its shape is {X.shape}")
+    Q, R = np.linalg.qr(X)
+    pivots = np.abs(np.diagonal(R, axis1=-2, axis2=-1))
+    if np.any(pivots.min(axis=-1) <= n * np.finfo(R.dtype).eps * pivots.max(axis=-1)):
+        raise ValueError("X must have independent columns; least_squares takes any X")
+    return np.linalg.solve(R, np.vecmat(y, Q)[..., None])[..., 0]
+
+
+def ridge(X: ArrayLike, y: ArrayLike, penalty: ArrayLike) -> NDArray:
+    r"""Parameters that minimize the squared error plus a penalty on their size.
+
+    .. math:: \hat\theta = \arg\min_\theta\; \|y - X\theta\|^2 + \sum_j \lambda_j \theta_j^2
+              = (X^T X + \operatorname{diag} \lambda)^{-1} X^T y
+
+    Parameters
+    ----------
+    X
+        Design matrix, of shape (..., n, p): one for all data sets, or each its own.
+    y
+        Responses, of shape (..., n).
+    penalty
+        lambda, not negative: a number, or one for each column, of shape (p,); 0 leaves a column free.
+
+    Returns
+    -------
+    NDArray
+        theta-hat, of shape (..., p).
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, an argument holds a nan, a penalty is negative, or the minimizer is not
+        unique, as with penalty 0 and n < p.
+
+    Notes
+    -----
+    Hoerl and Kennard (1970); the notes, equation (2.14).  The penalty is that of p more examples, whose
+    inputs are the rows of the diagonal matrix with entries sqrt(lambda), and whose responses are 0; so
+    it is solved as `least_squares_qr`, and no matrix is squared.
+
+    Examples
+    --------
+    >>> ridge([[1.0], [1.0]], [2.0, 4.0], penalty=1.0).round(12)
+    array([2.])
+    """
+    X, y = _data_sets(X, y)
+    p = X.shape[-1]
+    root = np.sqrt(finite("penalty", nonnegative("penalty", penalty))).astype(X.dtype)
+    if root.shape not in ((), (p,)):
+        raise ValueError(f"penalty must be a number or have shape ({p},), but it is {root.shape}")
+    rows = np.broadcast_to(root * np.eye(p, dtype=X.dtype), (*X.shape[:-2], p, p))
+    zeros = np.zeros((*y.shape[:-1], p), y.dtype)
+    return least_squares_qr(np.concatenate([X, rows], axis=-2), np.concatenate([y, zeros], axis=-1))
+
+
+def _data_sets(X: ArrayLike, y: ArrayLike) -> tuple[NDArray, NDArray]:
+    """Return X, of shape (..., n, p), and y, of shape (..., n), if X is one for all y or each has its own."""
+    X, y = _design(X), finite("y", y)
+    own = X.shape[:-1]
+    if y.ndim < len(own) or y.shape[-1] != own[-1] or y.shape[y.ndim - len(own) :] != own:
+        raise ValueError(f"y must have shape (..., n) that ends in {own}, as X does, but it is {y.shape}")
+    return X, y

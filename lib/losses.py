@@ -2,7 +2,8 @@
 
 For training, `squared_error` and `cross_entropy` compare a model's output f with the response y.  Each
 returns its value and its gradient in f.  The value is the mean over the n rows of the batch, so that a
-learning rate means the same for every batch size.  Leading axes of f are an ensemble.
+learning rate means the same for every batch size.  Leading axes of f are an ensemble; its members share y, or
+each has its own.
 
 For decision theory, the functions whose names end in `_loss` compare a parameter with an estimate of it,
 L(theta, theta_hat), and return the value alone.  Its average over the data is the risk: `lib.decision`.
@@ -25,7 +26,7 @@ def squared_error(f: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
     f
         Outputs, of shape (..., n, K).
     y
-        Responses, of shape (n, K).
+        Responses, of shape (n, K), or (..., n, K) if each member of the ensemble has its own.
 
     Returns
     -------
@@ -37,7 +38,7 @@ def squared_error(f: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
     Raises
     ------
     ValueError
-        If the last two axes of f are not the shape of y, y has no rows, or y holds a nan.
+        If y is neither of the shape of f nor of its last axes, has no rows, or holds a nan.
 
     Examples
     --------
@@ -45,12 +46,10 @@ def squared_error(f: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
     >>> float(value), gradient.ravel().tolist()
     (2.5, [1.0, 2.0])
     """
-    if f.shape[-2:] != y.shape or y.size == 0:
-        raise ValueError(
-            f"y must have the shape (n, K) of f, {f.shape[-2:]}, n at least 1, but it is {y.shape}"
-        )
+    if y.ndim < 2 or f.shape[-y.ndim :] != y.shape or y.size == 0:
+        raise ValueError(f"y must have the shape of f, {f.shape}, or of its last axes, but it is {y.shape}")
     residual = f - finite("y", y)
-    n = len(y)
+    n = y.shape[-2]
     return np.square(residual).sum(axis=(-2, -1)) / n, 2 / n * residual
 
 
@@ -66,7 +65,7 @@ def cross_entropy(f: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
     f
         Outputs before the softmax, of shape (..., n, K).
     y
-        Classes, whole numbers in 0 ... K-1, of shape (n,).
+        Classes, whole numbers in 0 ... K-1, of shape (n,), or (..., n) if each member has its own.
 
     Returns
     -------
@@ -86,7 +85,7 @@ def cross_entropy(f: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
     >>> round(float(value), 6), gradient.tolist()
     (0.693147, [[-0.5, 0.5]])
     """
-    if f.ndim < 2 or y.shape != f.shape[-2:-1] or y.size == 0:
+    if not 0 < y.ndim < f.ndim or f.shape[-y.ndim - 1 : -1] != y.shape or y.size == 0:
         raise ValueError(f"y must have one class for each row of f, {f.shape}, but its shape is {y.shape}")
     n, n_classes = f.shape[-2:]
     if y.dtype.kind not in "iu" or y.min() < 0 or y.max() >= n_classes:
@@ -94,10 +93,9 @@ def cross_entropy(f: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
     # Subtracting the largest output changes no probability and keeps exp from overflowing.
     shifted = f - f.max(axis=-1, keepdims=True)
     log_p = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-    rows = np.arange(n)
-    gradient = np.exp(log_p)
-    gradient[..., rows, y] -= 1
-    return -log_p[..., rows, y].mean(axis=-1), gradient / n
+    chosen = y[..., None] == np.arange(n_classes)
+    gradient = np.exp(log_p) - chosen
+    return -np.where(chosen, log_p, 0).sum(axis=(-2, -1)) / n, gradient / n
 
 
 def absolute_loss(theta: ArrayLike, theta_hat: ArrayLike) -> NDArray:

@@ -57,7 +57,8 @@ def objective(network: Layer, loss: Callable, params: Tree) -> tuple[Callable, C
     -------
     value, gradient : Callable
         Functions of theta (..., P), x (n, d) and y: the loss, of shape (...), and its gradient,
-        of the shape of theta.  Both raise a `ValueError` if x or y holds a nan.
+        of the shape of theta.  With leading axes, x (..., n, d) and y, each member of the ensemble
+        has its own data.  Both raise a `ValueError` if x or y holds a nan.
     """
     unravel = unraveler(params)
 

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from lib.checks import count, distribution, ensemble, finite, fraction, nonnegative, positive, real
+from lib.checks import count, distribution, ensemble, finite, fraction, interval, nonnegative, positive, real
 
 NOT_NUMBERS = [float("nan"), float("inf"), -float("inf"), [1.0, float("nan")], "1", None, 1j, object()]
 
@@ -89,3 +89,10 @@ def test_the_axes_of_an_ensemble():
     assert ensemble("members", 3) == (3,)
     with pytest.raises(ValueError, match="members must be at least 1"):
         ensemble("members", 0)
+
+
+def test_interval():
+    assert interval(-1, 0.5) == (-1, 0.5)
+    for low, high, name in [(1, 1, "low"), (2, 1, "low"), (np.nan, 1, "low"), (0, np.inf, "high")]:
+        with pytest.raises(ValueError, match=f"^{name} must"):
+            interval(low, high)

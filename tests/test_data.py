@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from lib.data import corrupt_labels, line, mnist1d, mnist1d_steps, mnist1d_templates
+from lib.data import corrupt_labels, line, mnist1d, mnist1d_steps, mnist1d_templates, sine
 from lib.linear_models import least_squares, line_features
 
 
@@ -55,6 +55,49 @@ def test_without_noise_the_points_lie_on_the_line(rng):
 def test_bad_arguments_are_named(rng, change, name):
     with pytest.raises(ValueError, match=f"^{name} must"):
         line(**{"n": 3, "rng": rng, **change})
+
+
+def test_the_sine_draws_random_inputs_before_the_errors():
+    x, y = sine(
+        5, np.random.default_rng(3), amplitude=2, sigma=0.5, low=1, high=4, design="random", members=3
+    )
+    again = np.random.default_rng(3)
+    inputs = again.uniform(1, 4, (3, 5))
+    np.testing.assert_array_equal(x, inputs)
+    np.testing.assert_array_equal(y, 2 * np.sin(inputs) + again.normal(0, 0.5, (3, 5)))
+
+
+def test_a_fixed_design_has_the_same_inputs_in_every_data_set(rng):
+    x, y = sine(6, rng, members=20_000, sigma=2)
+    np.testing.assert_array_equal(x, [0, 1, 2, 3, 4, 5])
+    assert y.shape == (20_000, 6)
+    # Four standard errors of a mean and of a covariance: the errors are independent, of variance 4.
+    np.testing.assert_allclose(y.mean(axis=0), 4 * np.sin(x), atol=4 * 2 / np.sqrt(20_000))
+    np.testing.assert_allclose(np.cov(y.T), 4 * np.eye(6), atol=4 * 4 * np.sqrt(2 / 20_000))
+
+
+def test_one_data_set_is_a_vector(rng):
+    for design in ("fixed", "random"):
+        x, y = sine(4, rng, sigma=0, design=design)
+        assert x.shape == y.shape == (4,)
+        np.testing.assert_array_equal(y, 4 * np.sin(x))
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"n": 0}, "n"),
+        ({"members": 0}, "members"),
+        ({"sigma": -1}, "sigma"),
+        ({"amplitude": float("nan")}, "amplitude"),
+        ({"low": 6.0}, "low"),
+        ({"high": float("inf")}, "high"),
+        ({"design": "clever"}, "design"),
+    ],
+)
+def test_bad_arguments_of_the_sine_are_named(rng, change, name):
+    with pytest.raises(ValueError, match=f"^{name} must"):
+        sine(**{"n": 3, "rng": rng, **change})
 
 
 # --- MNIST-1D ---

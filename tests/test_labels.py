@@ -23,6 +23,10 @@ EXPECTED = {
         "notes-fig-2-1",
         *(f"notes-problem-2-{k}" for k in (1, 2)),
     ],
+    "04-bias-variance": [
+        *(f"notes-eq-2-{k}" for k in range(6, 14)),
+        *(f"notes-fig-2-{k}" for k in (2, 3)),
+    ],
 }
 PATTERNS = {
     "equation": r"^\$\$ \((notes-eq-[\w-]+)\)$",

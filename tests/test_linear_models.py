@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 from helpers import check_gradient
 
-from lib.linear_models import least_squares, line_features, mse, mse_gradient, mse_hessian
+from lib.linear_models import (
+    least_squares,
+    least_squares_qr,
+    legendre_features,
+    line_features,
+    mse,
+    mse_gradient,
+    mse_hessian,
+    polynomial_features,
+    ridge,
+)
 
 
 @pytest.fixture
@@ -79,9 +89,148 @@ def test_least_squares_is_the_shortest_of_many():
     np.testing.assert_allclose(least_squares([[1.0, 1.0], [2.0, 2.0]], [3.0, 6.0]), [1.5, 1.5], rtol=1e-13)
 
 
+def test_legendre_polynomials_by_hand():
+    # P_2 = (3u^2 - 1)/2 and P_3 = (5u^3 - 3u)/2, at u = -1, 0.5 and 1, from the interval [2, 6].
+    X = legendre_features([2.0, 5.0, 6.0], 3, low=2, high=6)
+    assert X.tolist() == [[1, -1, 1, -1], [1, 0.5, -0.125, -0.4375], [1, 1, 1, 1]]
+    assert legendre_features([0.3], 0).tolist() == [[1.0]]
+
+
+def test_legendre_polynomials_are_orthogonal():
+    # Gauss's rule with 12 points integrates polynomials up to degree 23 exactly; the integral of P_j^2 is
+    # 2/(2j + 1), and a linear change of the interval changes nothing but the points.
+    u, weights = np.polynomial.legendre.leggauss(12)
+    X = legendre_features(3 + 2 * u, 11, low=1, high=5)
+    np.testing.assert_allclose(X.T @ (weights[:, None] * X), np.diag(2 / (2 * np.arange(12) + 1)), atol=1e-13)
+
+
+@pytest.mark.parametrize("features", [polynomial_features, legendre_features])
+def test_features_of_many_data_sets(rng, features):
+    x = rng.uniform(1, 5, (3, 4))
+    together = features(x, 6, 1, 5)
+    assert together.shape == (3, 4, 7)
+    np.testing.assert_array_equal(together, [features(own, 6, 1, 5) for own in x])
+
+
+def test_powers_and_legendre_polynomials_give_the_same_fit(rng):
+    x, y, new = rng.uniform(0, 5, 20), rng.normal(size=20), np.linspace(0, 5, 7)
+    fits = [
+        features(new, 5, 0, 5) @ least_squares_qr(features(x, 5, 0, 5), y)
+        for features in (polynomial_features, legendre_features)
+    ]
+    np.testing.assert_allclose(*fits, rtol=1e-10)
+    np.testing.assert_array_equal(polynomial_features(x, 3), x[:, None] ** [0, 1, 2, 3])
+
+
+@pytest.mark.parametrize("lead", [(), (4,), (2, 4)])
+def test_qr_agrees_with_singular_values(rng, lead):
+    X, y = rng.normal(size=(9, 3)), rng.normal(size=(*lead, 9))
+    theta, shrunk = least_squares_qr(X, y), ridge(X, y, [0.0, 1.5, 3.0])
+    assert theta.shape == shrunk.shape == (*lead, 3)
+    for member in np.ndindex(lead):
+        np.testing.assert_allclose(theta[member], least_squares(X, y[member]), rtol=1e-11)
+        expected = np.linalg.solve(X.T @ X + np.diag([0, 1.5, 3.0]), X.T @ y[member])
+        np.testing.assert_allclose(shrunk[member], expected, rtol=1e-11)
+
+
+def test_each_data_set_may_have_its_own_design(rng):
+    X, y = rng.normal(size=(5, 9, 3)), rng.normal(size=(2, 5, 9))
+    theta, shrunk = least_squares_qr(X, y), ridge(X, y, 2.0)
+    for member in np.ndindex(2, 5):
+        np.testing.assert_allclose(theta[member], least_squares(X[member[1]], y[member]), rtol=1e-10)
+        np.testing.assert_allclose(shrunk[member], ridge(X[member[1]], y[member], 2.0), rtol=1e-12)
+
+
+def test_qr_does_not_square_the_condition_number():
+    # Columns 1 and 1 + 1e-7 u: condition number about 1e7, its square beyond 1e14.
+    u = np.linspace(-1, 1, 20)
+    X = np.stack([np.ones(20), 1 + 1e-7 * u], axis=1)
+    theta = np.array([3.0, -2.0])
+    np.testing.assert_allclose(least_squares_qr(X, X @ theta), theta, rtol=1e-7)
+    normal = np.linalg.solve(X.T @ X, X.T @ (X @ theta))
+    assert np.abs(normal - theta).max() > 1e-4
+
+
+def test_ridge_minimizes_the_penalized_error(rng, data):
+    # Its gradient vanishes: that of n times the mse, plus twice penalty times theta.
+    X, y = data
+    penalty = np.array([0.0, 2.0, 5.0])
+    theta = ridge(X, y, penalty)
+    np.testing.assert_allclose(9 * mse_gradient(theta, X, y) + 2 * penalty * theta, 0, atol=1e-13)
+    np.testing.assert_allclose(ridge(X, y, 0.0), least_squares(X, y), rtol=1e-12)
+    # More columns than rows: a penalty makes the minimizer unique.
+    wide = rng.normal(size=(2, 4))
+    theta = ridge(wide, [1.0, 2.0], 0.1)
+    np.testing.assert_allclose(wide.T @ (wide @ theta - [1, 2]) + 0.1 * theta, 0, atol=1e-14)
+
+
+@pytest.mark.parametrize("fit", [least_squares_qr, lambda X, y: ridge(X, y, 1.0)])
+@pytest.mark.parametrize(
+    ("X", "y", "name"),
+    [
+        ([1.0], [1.0], "X"),
+        ([[1.0], [np.nan]], [1.0, 2.0], "X"),
+        ([[1.0], [2.0]], [1.0], "y"),
+        ([[1.0], [2.0]], [1.0, np.nan], "y"),
+        (np.ones((3, 2, 1)), [1.0, 2.0], "y"),
+        (np.ones((3, 2, 1)), np.ones((4, 2)), "y"),
+        ([[1.0], [2.0]], 1.0, "y"),
+    ],
+)
+def test_bad_arguments_of_batched_fits_are_named(fit, X, y, name):
+    with pytest.raises(ValueError, match=f"^{name} must"):
+        fit(X, y)
+
+
+def test_dependent_columns_are_refused(rng):
+    column = rng.normal(size=(6, 1))
+    dependent = np.concatenate([column, 3 * column], axis=1)
+    for X in (dependent, np.stack([rng.normal(size=(6, 2)), dependent]), np.zeros((6, 1))):
+        with pytest.raises(ValueError, match=r"^X must have independent columns"):
+            least_squares_qr(X, rng.normal(size=X.shape[:-1]))
+    with pytest.raises(ValueError, match=r"^X must have at least as many rows"):
+        least_squares_qr(np.ones((1, 2)), np.ones(1))
+    with pytest.raises(ValueError, match=r"^X must have independent columns"):
+        ridge(np.ones((1, 2)), np.ones(1), 0.0)
+
+
+@pytest.mark.parametrize("penalty", [-1.0, [1.0, -1.0], np.nan, [1.0, 1.0, 1.0], [[1.0, 1.0]]])
+def test_a_bad_penalty_is_named(penalty):
+    with pytest.raises(ValueError, match=r"^penalty must"):
+        ridge(np.eye(2), np.ones(2), penalty)
+
+
+@pytest.mark.parametrize("features", [polynomial_features, legendre_features])
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ((1.0, 2), "x"),
+        (([np.nan], 2), "x"),
+        (([1.0], -1), "degree"),
+        (([1.0], 2.0), "degree"),
+        (([1.0], 2, 3.0, 3.0), "low"),
+        (([1.0], 2, 0.0, np.nan), "high"),
+    ],
+)
+def test_bad_arguments_of_features_are_named(features, arguments, name):
+    with pytest.raises(ValueError, match=f"^{name} must"):
+        features(*arguments)
+
+
+def test_batched_fits_do_not_mutate_their_arguments(rng):
+    X, y, penalty = rng.normal(size=(6, 2)), rng.normal(size=(3, 6)), np.array([0.0, 1.0])
+    kept = X.copy(), y.copy(), penalty.copy()
+    least_squares_qr(X, y), ridge(X, y, penalty), legendre_features(y, 4), polynomial_features(y, 4)
+    for array, before in zip((X, y, penalty), kept, strict=True):
+        np.testing.assert_array_equal(array, before)
+
+
 def test_precision_is_kept():
     X, y, theta = (np.ones(shape, np.float32) for shape in [(2, 1), 2, 1])
-    for result in (mse(theta, X, y), mse_gradient(theta, X, y), mse_hessian(X), line_features(y)):
+    results = [mse(theta, X, y), mse_gradient(theta, X, y), mse_hessian(X), line_features(y)]
+    results += [least_squares_qr(X, y), ridge(X, y, 1.0), ridge(X, y, [1.0])]
+    results += [legendre_features(y, 3), polynomial_features(y, 3, 0.0, 2.0)]
+    for result in results:
         assert result.dtype == np.float32
 
 

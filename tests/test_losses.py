@@ -51,6 +51,23 @@ def test_gradients(rng, lead):
 
 
 @pytest.mark.parametrize("loss", [squared_error, cross_entropy])
+def test_each_member_may_have_its_own_responses(rng, loss):
+    f = rng.normal(size=(2, 3, 5, 4))
+    y = rng.normal(size=f.shape) if loss is squared_error else rng.integers(4, size=f.shape[:-1])
+    value, gradient = loss(f, y)
+    assert value.shape == (2, 3)
+    for member in np.ndindex(2, 3):
+        own_value, own_gradient = loss(f[member], y[member])
+        assert value[member] == pytest.approx(own_value, rel=1e-14)
+        np.testing.assert_allclose(gradient[member], own_gradient, rtol=1e-14)
+    # Responses that the first axis shares: of the last of the two axes of members.
+    shared, shared_gradient = loss(f, y[1])
+    np.testing.assert_allclose(shared[1], value[1], rtol=1e-14)
+    np.testing.assert_allclose(shared_gradient[1], gradient[1], rtol=1e-14)
+    check_gradient(lambda f: loss(f, y)[0], gradient, f, rng, axes=2)
+
+
+@pytest.mark.parametrize("loss", [squared_error, cross_entropy])
 def test_a_repeated_batch_has_the_same_loss(rng, loss):
     f = rng.normal(size=(4, 3))
     y = rng.normal(size=(4, 3)) if loss is squared_error else np.array([0, 1, 2, 0])
@@ -78,8 +95,14 @@ def test_precision_is_kept_and_arguments_are_not_mutated(rng, loss):
         (squared_error, np.zeros((3, 1)), np.zeros((2, 1))),
         (squared_error, np.zeros((0, 1)), np.zeros((0, 1))),
         (squared_error, np.zeros((1, 1)), np.array([[np.nan]])),
+        (squared_error, np.zeros((3, 1)), np.zeros((2, 3, 1))),
+        (squared_error, np.zeros((4, 3, 1)), np.zeros((2, 3, 1))),
+        (squared_error, np.zeros((4, 3, 1)), np.zeros((4, 3))),
         (cross_entropy, np.zeros((3, 2)), np.zeros((3, 2), int)),
         (cross_entropy, np.zeros((3, 2)), np.zeros(2, int)),
+        (cross_entropy, np.zeros((3, 2)), np.zeros((4, 3), int)),
+        (cross_entropy, np.zeros((4, 3, 2)), np.zeros((2, 3), int)),
+        (cross_entropy, np.zeros((3, 2)), np.array(0)),
         (cross_entropy, np.zeros(2), np.zeros(2, int)),
         (cross_entropy, np.zeros((0, 2)), np.zeros(0, int)),
         (cross_entropy, np.zeros((2, 2)), np.array([0.0, 1.0])),

@@ -51,6 +51,21 @@ def test_an_ensemble_equals_its_members(rng, name):
     )
 
 
+@pytest.mark.parametrize("name", LOSSES)
+def test_each_member_may_have_its_own_data(rng, name):
+    network = mlp(3, 5, 2)
+    params = network.init(rng)
+    value, gradient = objective(network, LOSSES[name], params)
+    theta, x = ravel(params) + rng.normal(0, 0.3, (4, ravel(params).size)), rng.normal(size=(4, 7, 3))
+    y = rng.normal(size=(4, 7, 2)) if name == "squared error" else rng.integers(2, size=(4, 7))
+    for inputs in (x, x[0]):
+        own = list(zip(theta, np.broadcast_to(inputs, x.shape), y, strict=True))
+        np.testing.assert_allclose(value(theta, inputs, y), [value(*each) for each in own], rtol=1e-12)
+        np.testing.assert_allclose(
+            gradient(theta, inputs, y), [gradient(*each) for each in own], rtol=1e-11, atol=1e-15
+        )
+
+
 def test_precision_is_kept(rng):
     network = mlp(2, 3, 1)
     params = network.init(rng)
