@@ -84,7 +84,7 @@ def test_the_same_seed_gives_the_same_weights():
 
 
 def test_a_layer_and_a_network_begin_with_the_weights_they_are_given(rng):
-    def ones(rng, d_out, d_in):
+    def ones(rng, d_out, d_in, members=None):
         return np.ones((d_out, d_in))
 
     Omega, b = linear(2, 3, ones).init(rng)
