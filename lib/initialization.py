@@ -98,7 +98,10 @@ def gain_for(activation: Callable[[NDArray], NDArray]) -> float:
     (1.414214, 1.592537)
     """
     z, w = normal_nodes()
-    mean_square = float(w @ finite("activation", activation(z)) ** 2)
+    a = finite("activation", activation(z))
+    if a.shape != z.shape:
+        raise ValueError(f"activation must keep the shape {z.shape} of its input, but it gives {a.shape}")
+    mean_square = float(w @ a**2)
     if mean_square == 0:
         raise ValueError("activation must not be zero everywhere")
     return mean_square**-0.5

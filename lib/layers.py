@@ -6,6 +6,7 @@ r"""Layers as pairs (init, apply).
 remembers.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -118,7 +119,7 @@ def gelu() -> Layer:
     Hendrycks and Gimpel (2016).  It differs from f times the normal distribution function of f by less
     than 5e-4, and needs no error function.
     """
-    c, d = np.sqrt(2 / np.pi), 0.044715
+    c, d = math.sqrt(2 / math.pi), 0.044715  # Python's floats keep the precision of f.
 
     def apply(_: tuple, f: NDArray) -> tuple:
         t = np.tanh(c * (f + d * f**3))

@@ -1,5 +1,7 @@
 """Initial weights have the variance, the distribution and the orthogonality that they promise."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -72,6 +74,30 @@ def test_members_of_an_ensemble_are_different_draws(rng, draw):
         draw(rng, 3, 5, members=0)
 
 
+@pytest.mark.parametrize("mode", ["fan_in", "fan_out", "average"])
+@pytest.mark.parametrize("distribution", ["normal", "uniform"])
+def test_members_have_the_variance_of_a_single_draw(rng, mode, distribution):
+    Omega = independent(1.5, mode, distribution)(rng, 30, 20, members=100)
+    expected = variance(30, 20, 1.5, mode)
+    assert Omega.var() == pytest.approx(expected, rel=4 * np.sqrt(2 / Omega.size))
+
+
+def test_an_ensemble_of_one_keeps_its_axis(rng):
+    for draw in (independent(), orthogonal()):
+        assert draw(rng, 3, 5, members=1).shape == (1, 3, 5)
+
+
+@pytest.mark.parametrize("members", [None, 4000])
+def test_orthogonal_matrices_are_uniform_on_the_circle(rng, members):
+    draw = orthogonal()
+    Omega = np.array([draw(rng, 2, 2) for _ in range(4000)]) if members is None else draw(rng, 2, 2, members)
+    angle = np.arctan2(Omega[:, 1, 0], Omega[:, 0, 0])
+    for k in range(1, 5):  # Of a uniform angle, cos(k angle) has mean 0 and variance 1/2.
+        assert abs(np.cos(k * angle).mean()) < 4 * np.sqrt(0.5 / len(angle))
+        assert abs(np.sin(k * angle).mean()) < 4 * np.sqrt(0.5 / len(angle))
+    assert abs(np.sign(np.linalg.det(Omega)).mean()) < 4 / np.sqrt(len(Omega))
+
+
 def test_orthogonal_members_are_orthogonal_each(rng):
     for Omega in orthogonal(gain=2.0)(rng, 3, 5, members=4):
         np.testing.assert_allclose(Omega @ Omega.T, 4 * np.eye(3), atol=1e-13)
@@ -140,3 +166,9 @@ def test_an_activation_without_a_gain_is_refused():
         gain_for(lambda f: 0 * f)
     with pytest.raises(ValueError, match="activation must be finite"), np.errstate(invalid="ignore"):
         gain_for(np.sqrt)
+
+
+def test_a_kink_off_zero_costs_the_spacing_squared():
+    phi, inside = math.exp(-1 / 2) / math.sqrt(2 * math.pi), math.erf(1 / math.sqrt(2))
+    expected = (inside - 2 * phi + 1 - inside) ** -0.5
+    assert gain_for(lambda f: np.clip(f, -1, 1)) == pytest.approx(expected, rel=1e-5)

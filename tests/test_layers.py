@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from lib.initialization import independent
 from lib.layers import gelu, linear, relu, serial, tanh
 
 
@@ -83,6 +84,24 @@ def test_members_begin_on_a_leading_axis_and_take_one_pass(rng):
     f, _ = network.apply(params, x)
     own = ((Omega_1[2], b_1[2]), (), (Omega_2[2], b_2[2]))
     np.testing.assert_allclose(f[2], network.apply(own, x)[0], rtol=1e-13)
+
+
+def test_members_of_a_layer_are_different_draws_and_begin_without_bias(rng):
+    Omega, b = linear(3, 5, independent(gain=3.0)).init(rng, members=400)
+    assert len(np.unique(Omega[:, 0, 0])) == 400
+    assert Omega.var() == pytest.approx(9 / 3, rel=4 * np.sqrt(2 / Omega.size))
+    np.testing.assert_array_equal(b, np.zeros((400, 5)))
+
+
+@pytest.mark.parametrize("activation", [relu, tanh, gelu])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_activations_keep_precision_and_their_argument(activation, dtype):
+    f = np.linspace(-3, 3, 7, dtype=dtype)
+    copy = f.copy()
+    h, pullback = activation().apply((), f)
+    (_, df) = pullback(np.ones_like(f))
+    assert h.dtype == df.dtype == dtype
+    np.testing.assert_array_equal(f, copy)
 
 
 def test_serial_wants_params_for_each_layer():

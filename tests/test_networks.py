@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from helpers import check_gradient
 
+from lib.initialization import orthogonal
+from lib.layers import tanh
 from lib.losses import cross_entropy, squared_error
 from lib.networks import mlp, objective
 from lib.params import leaves, ravel
@@ -32,6 +34,17 @@ def test_mlp_by_hand():
 def test_mlp_has_a_linear_layer_for_each_pair_of_widths(rng):
     shapes = [leaf.shape for leaf in leaves(mlp(3, 5, 4, 2).init(rng))]
     assert shapes == [(5, 3), (5,), (4, 5), (4,), (2, 4), (2,)]
+
+
+def test_mlp_puts_its_activation_between_the_layers_and_its_weights_in_all(rng):
+    network = mlp(3, 5, 4, 2, activation=tanh, weights=orthogonal())
+    params = network.init(rng)
+    (Omega_0, b_0), _, (Omega_1, b_1), _, (Omega_2, b_2) = params
+    for Omega in (Omega_0.T, Omega_1, Omega_2):
+        np.testing.assert_allclose(Omega @ Omega.T, np.eye(len(Omega)), atol=1e-13)
+    x = rng.normal(size=(6, 3))
+    expected = np.tanh(np.tanh(x @ Omega_0.T + b_0) @ Omega_1.T + b_1) @ Omega_2.T + b_2
+    np.testing.assert_allclose(network.apply(params, x)[0], expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", LOSSES)
