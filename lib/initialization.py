@@ -62,7 +62,7 @@ def variance(d_out: int, d_in: int, gain: float = 2**0.5, mode: str = "fan_in") 
     >>> round(variance(d_out=50, d_in=100), 6), round(variance(d_out=50, d_in=100, mode="fan_out"), 6)
     (0.02, 0.04)
     """
-    count("d_out", d_out), count("d_in", d_in), positive("gain", gain)
+    count("d_out", d_out), count("d_in", d_in), _one_positive(gain)
     return float(gain**2 / _choose("mode", mode, FANS)(d_out, d_in))
 
 
@@ -85,7 +85,8 @@ def gain_for(activation: Callable[[NDArray], NDArray]) -> float:
     Raises
     ------
     ValueError
-        If the activation is nan or infinite somewhere on [-10, 10], or zero everywhere.
+        If the activation is nan or infinite at a node of the quadrature on [-10, 10], zero at all of
+        them, or changes the shape of its input.
 
     Notes
     -----
@@ -136,7 +137,7 @@ def independent(gain: float = 2**0.5, mode: str = "fan_in", distribution: str = 
     >>> Omega.shape, round(float(Omega.var()), 3)
     ((200, 100), 0.02)
     """
-    positive("gain", gain), _choose("mode", mode, FANS)
+    _one_positive(gain), _choose("mode", mode, FANS)
     draw = _choose("distribution", distribution, DISTRIBUTIONS)
 
     def initializer(rng: np.random.Generator, d_out: int, d_in: int, members: int | None = None) -> NDArray:
@@ -170,7 +171,8 @@ def orthogonal(gain: float = 1.0) -> Initializer:
 
     Notes
     -----
-    Saxe, McClelland and Ganguli (2014).  The signs make the distribution uniform (Mezzadri 2007).
+    Saxe, McClelland and Ganguli (2014).  The signs make the distribution uniform (Mezzadri 2007).  An
+    entry has variance gain squared over the larger of D_in and D_out.
 
     Examples
     --------
@@ -178,7 +180,7 @@ def orthogonal(gain: float = 1.0) -> Initializer:
     >>> np.allclose(Omega @ Omega.T, np.eye(2))
     True
     """
-    positive("gain", gain)
+    _one_positive(gain)
 
     def initializer(rng: np.random.Generator, d_out: int, d_in: int, members: int | None = None) -> NDArray:
         long, short = max(count("d_out", d_out), count("d_in", d_in)), min(d_out, d_in)
@@ -189,7 +191,13 @@ def orthogonal(gain: float = 1.0) -> Initializer:
     return initializer
 
 
+def _one_positive(gain: float) -> None:
+    if np.ndim(gain):
+        raise ValueError(f"gain must be one number, but it is {gain}")
+    positive("gain", gain)
+
+
 def _choose(name: str, value: str, choices: dict[str, Callable]) -> Callable:
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(choices)}, but it is {value!r}")
     return choices[value]

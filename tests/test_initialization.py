@@ -172,3 +172,15 @@ def test_a_kink_off_zero_costs_the_spacing_squared():
     phi, inside = math.exp(-1 / 2) / math.sqrt(2 * math.pi), math.erf(1 / math.sqrt(2))
     expected = (inside - 2 * phi + 1 - inside) ** -0.5
     assert gain_for(lambda f: np.clip(f, -1, 1)) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("gain", [[1.0, 2.0], np.array([1.0]), 0.0, -1.0, float("nan")])
+def test_a_gain_is_one_positive_number(gain):
+    for make in (independent, orthogonal, lambda gain: variance(3, 2, gain)):
+        with pytest.raises(ValueError, match=r"^gain must be"):
+            make(gain)
+
+
+def test_a_mode_is_a_word():
+    with pytest.raises(ValueError, match=r"^mode must be one of fan_in, fan_out, average"):
+        independent(mode=["fan_in"])
