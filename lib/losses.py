@@ -85,17 +85,53 @@ def cross_entropy(f: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
     >>> round(float(value), 6), gradient.tolist()
     (0.693147, [[-0.5, 0.5]])
     """
-    if not 0 < y.ndim < f.ndim or f.shape[-y.ndim - 1 : -1] != y.shape or y.size == 0:
-        raise ValueError(f"y must have one class for each row of f, {f.shape}, but its shape is {y.shape}")
+    _classes(f, y)
     n, n_classes = f.shape[-2:]
-    if y.dtype.kind not in "iu" or y.min() < 0 or y.max() >= n_classes:
-        raise ValueError(f"y must hold whole numbers in 0 ... {n_classes - 1}")
     # Subtracting the largest output changes no probability and keeps exp from overflowing.
     shifted = f - f.max(axis=-1, keepdims=True)
     log_p = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     chosen = y[..., None] == np.arange(n_classes)
     gradient = np.exp(log_p) - chosen
     return -np.where(chosen, log_p, 0).sum(axis=(-2, -1)) / n, gradient / n
+
+
+def error_rate(f: NDArray, y: NDArray) -> NDArray:
+    r"""Share of the rows that a classifier gets wrong when it answers with its largest output.
+
+    .. math:: \frac1n \sum_{i=1}^n \big[\arg\max_k f_{ik} \ne y_i\big]
+
+    Parameters
+    ----------
+    f
+        Outputs, of shape (..., n, K).  Of equal outputs the first counts as the largest.
+    y
+        Classes, whole numbers in 0 ... K-1, of shape (n,), or (..., n) if each member has its own.
+
+    Returns
+    -------
+    NDArray
+        Of shape (...), in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If y does not hold one class in 0 ... K-1 for each row of f, or f holds a nan.
+
+    Examples
+    --------
+    >>> float(error_rate(np.array([[0.0, 2.0], [1.0, 0.5]]), np.array([1, 1])))
+    0.5
+    """
+    return (finite("f", f).argmax(axis=-1) != _classes(f, y)).mean(axis=-1)
+
+
+def _classes(f: NDArray, y: NDArray) -> NDArray:
+    """Return y if it holds one class in 0 ... K-1 for each row of f, of shape (..., n, K)."""
+    if not 0 < y.ndim < f.ndim or f.shape[-y.ndim - 1 : -1] != y.shape or y.size == 0:
+        raise ValueError(f"y must have one class for each row of f, {f.shape}, but its shape is {y.shape}")
+    if y.dtype.kind not in "iu" or y.min() < 0 or y.max() >= f.shape[-1]:
+        raise ValueError(f"y must hold whole numbers in 0 ... {f.shape[-1] - 1}")
+    return y
 
 
 def absolute_loss(theta: ArrayLike, theta_hat: ArrayLike) -> NDArray:

@@ -39,6 +39,38 @@ def mlp(*widths: int, activation: Callable[[], Layer] = relu, weights: Initializ
     return serial(*[layer for pair in pairs for layer in pair][:-1])
 
 
+def predictor(network: Layer, params: Tree) -> Callable[[NDArray, NDArray], NDArray]:
+    r"""Return the outputs of a network as a function of the flat theta.
+
+    .. math:: f_\theta(x)
+
+    Parameters
+    ----------
+    network
+        The model.
+    params
+        Parameters of the network's structure; only their shapes matter.
+
+    Returns
+    -------
+    Callable
+        Function of theta (..., P) and x (n, d), or (..., n, d) with an input for each member of the
+        ensemble: the outputs, of shape (..., n, K).  It raises a `ValueError` if x holds a nan.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> line = mlp(1, 1)
+    >>> predict = predictor(line, line.init(np.random.default_rng(0)))
+    >>> predict(np.array([[2.0, 1.0], [0.0, 5.0]]), np.array([[3.0]]))
+    array([[[7.]],
+    <BLANKLINE>
+           [[5.]]])
+    """
+    unravel = unraveler(params)
+    return lambda theta, x: network.apply(unravel(theta), finite("x", x))[0]
+
+
 def objective(network: Layer, loss: Callable, params: Tree) -> tuple[Callable, Callable]:
     r"""Loss of a network, and its gradient, as functions of the flat theta.
 
@@ -60,11 +92,10 @@ def objective(network: Layer, loss: Callable, params: Tree) -> tuple[Callable, C
         of the shape of theta.  With leading axes, x (..., n, d) and y, each member of the ensemble
         has its own data.  Both raise a `ValueError` if x or y holds a nan.
     """
-    unravel = unraveler(params)
+    unravel, predict = unraveler(params), predictor(network, params)
 
     def value(theta: NDArray, x: NDArray, y: NDArray) -> NDArray:
-        f, _ = network.apply(unravel(theta), finite("x", x))
-        return loss(f, y)[0]
+        return loss(predict(theta, x), y)[0]
 
     def gradient(theta: NDArray, x: NDArray, y: NDArray) -> NDArray:
         f, pullback = network.apply(unravel(theta), finite("x", x))

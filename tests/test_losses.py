@@ -10,6 +10,7 @@ from lib.losses import (
     absolute_loss,
     cross_entropy,
     cross_entropy_loss,
+    error_rate,
     kl_loss,
     power_loss,
     squared_error,
@@ -187,3 +188,22 @@ def test_the_two_cross_entropies_agree(rng):
 def test_a_bad_estimate_is_named(call, name):
     with pytest.raises(ValueError, match=rf"^{name} must"):
         call()
+
+
+def test_error_rate_by_hand():
+    # Two members; the first gets row 1 of 2 wrong, the second (a tie: the first class counts) both.
+    f = np.array([[[1.0, 2.0], [3.0, 1.0]], [[1.0, 1.0], [0.0, 0.5]]])
+    assert error_rate(f, np.array([1, 1])).tolist() == [0.5, 0.5]
+    assert error_rate(f, np.array([[1, 0], [1, 0]])).tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("loss", [cross_entropy, error_rate])
+@pytest.mark.parametrize("y", [[0, 2], [0, -1], [0.0, 1.0], [0], [[0, 1, 1]], []])
+def test_classes_that_do_not_fit(loss, y):
+    with pytest.raises(ValueError, match=r"^y must "):
+        loss(np.zeros((2, 2)), np.array(y))
+
+
+def test_error_rate_of_a_nan():
+    with pytest.raises(ValueError, match=r"^f must be finite"):
+        error_rate(np.array([[np.nan, 0.0]]), np.array([0]))

@@ -7,7 +7,7 @@ from helpers import check_gradient
 from lib.initialization import orthogonal
 from lib.layers import tanh
 from lib.losses import cross_entropy, squared_error
-from lib.networks import mlp, objective
+from lib.networks import mlp, objective, predictor
 from lib.params import leaves, ravel
 
 LOSSES = {"squared error": squared_error, "cross-entropy": cross_entropy}
@@ -108,3 +108,17 @@ def test_bad_arguments_of_the_objective_are_named(rng):
             function(np.zeros(3), np.zeros((2, 2)), np.zeros((3, 1)))
         with pytest.raises(ValueError, match=r"^theta must have 3 entries"):
             function(np.zeros(4), np.zeros((1, 2)), np.zeros((1, 1)))
+
+
+def test_predictor_gives_the_outputs_of_each_member(rng):
+    network = mlp(3, 4, 2)
+    params = network.init(rng)
+    predict = predictor(network, params)
+    theta, x = rng.normal(size=(5, ravel(params).size)), rng.normal(size=(5, 7, 3))
+    f = predict(theta, x)
+    assert f.shape == (5, 7, 2)
+    for member in range(5):
+        np.testing.assert_allclose(f[member], predict(theta[member], x[member]), rtol=1e-12)
+    np.testing.assert_array_equal(predict(ravel(params), x[0]), network.apply(params, x[0])[0])
+    with pytest.raises(ValueError, match=r"^x must be finite"):
+        predict(theta, np.full((1, 3), np.inf))
