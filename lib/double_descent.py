@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lib.checks import count, positive
+from lib.checks import count, fraction, positive
 from lib.data import corrupt_labels, mnist1d
 from lib.initialization import independent
 from lib.layers import Layer
@@ -61,6 +61,42 @@ class Setting(NamedTuple):
     every: int | None = None
     seed: int = 0
     data_seed: int = 42
+
+
+def checked(setting: Setting) -> Setting:
+    """Return the setting if a run of it could start, else raise a `ValueError` that names the entry.
+
+    Parameters
+    ----------
+    setting
+        The setting.
+
+    Returns
+    -------
+    Setting
+        The same.
+
+    Raises
+    ------
+    ValueError
+        If an entry is out of its range.
+    """
+    for name in ("width", "members", "n_train", "n_test", "epochs", "batch_size"):
+        count(name, getattr(setting, name))
+    count("batch_size", setting.batch_size, high=setting.n_train)
+    count("seed", setting.seed, low=0), count("data_seed", setting.data_seed, low=0, high=2**32 - 1)
+    positive("alpha", setting.alpha), fraction("beta", setting.beta)
+    if (setting.n_train + setting.n_test) % N_CLASSES:
+        raise ValueError(
+            f"n_train + n_test must be a multiple of 10, but it is {setting.n_train + setting.n_test}"
+        )
+    if not 0 <= setting.label_noise <= 1:
+        raise ValueError(f"label_noise must lie in [0, 1], but it is {setting.label_noise}")
+    if setting.every is not None and setting.epochs % count("every", setting.every):
+        raise ValueError(f"every must divide epochs, {setting.epochs}, but it is {setting.every}")
+    if setting.dtype not in ("float64", "float32"):
+        raise ValueError(f'dtype must be "float64" or "float32", but it is {setting.dtype!r}')
+    return setting
 
 
 def network(width: int) -> Layer:
@@ -147,7 +183,7 @@ def train(setting: Setting) -> dict[str, NDArray]:
     >>> history["epoch"].tolist(), history["test_error"].shape
     ([0, 2, 4], (3, 2))
     """
-    _check(setting)
+    checked(setting)
     x, y, x_test, y_test = mnist1d(setting.n_train, setting.n_test, seed=setting.data_seed)
     y = corrupt_labels(y, setting.label_noise, np.random.default_rng(setting.seed))
     x, x_test = x.astype(setting.dtype), x_test.astype(setting.dtype)
@@ -186,17 +222,3 @@ def train(setting: Setting) -> dict[str, NDArray]:
         "test_loss": test_loss,
         "norm": history["norm"],
     }
-
-
-def _check(setting: Setting) -> None:
-    """Check what the pieces of lib would not, or not under the name that the setting has for it."""
-    for name in ("width", "members", "n_train", "n_test", "epochs", "batch_size"):
-        count(name, getattr(setting, name))
-    count("seed", setting.seed, low=0), count("data_seed", setting.data_seed, low=0, high=2**32 - 1)
-    positive("alpha", setting.alpha)
-    if not 0 <= setting.label_noise <= 1:
-        raise ValueError(f"label_noise must lie in [0, 1], but it is {setting.label_noise}")
-    if setting.every is not None and setting.epochs % count("every", setting.every):
-        raise ValueError(f"every must divide epochs, {setting.epochs}, but it is {setting.every}")
-    if setting.dtype not in ("float64", "float32"):
-        raise ValueError(f'dtype must be "float64" or "float32", but it is {setting.dtype!r}')
