@@ -1,6 +1,6 @@
 """Measure, print a table, and store what was measured.
 
-python -m benchmarks            about five minutes; PyTorch takes part if it can be imported
+python -m benchmarks            some minutes; PyTorch takes part if it can be imported
 python -m benchmarks --whole    and the sweep of 28 widths to its end, not scaled from a few epochs
 """
 
@@ -95,7 +95,7 @@ def report(results: dict[str, object]) -> str:
     on, comparison = results["machine"], results["comparison"]
     widths = [row["width"] for row in comparison]
     lines = [
-        f"{on['processor']}, {on['cores']} cores, {on['system']}",
+        f"{on['processor']}, {on['cores']} cores, {on['system']}; load before: {on['load']}",
         f"NumPy {on['numpy']}, {on['blas']}, its kernel {on['kernel']}, threads: {on['blas_threads']}",
         f"PyTorch {on['pytorch'] or 'is not installed: the library is measured alone'}",
         "Large products: " + ", ".join(f"{v:.0f} GFLOP/s in {k}" for k, v in results["gflops"].items()),

@@ -35,7 +35,7 @@ def processor() -> str:
 
 
 def describe() -> dict[str, object]:
-    """Return what a reader must know of the machine to judge the numbers."""
+    """Return what a reader must know of the machine to judge the numbers; the load is that of others."""
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return {
         "processor": processor(),
@@ -46,6 +46,7 @@ def describe() -> dict[str, object]:
         "blas": f"{blas['name']} {blas['version']}",
         "kernel": kernel(),
         "blas_threads": int(os.environ.get("OPENBLAS_NUM_THREADS", 0)) or None,
+        "load": round(os.getloadavg()[0], 1),
         "pytorch": metadata.version("torch") if find_spec("torch") else None,
     }
 
