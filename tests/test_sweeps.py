@@ -4,10 +4,12 @@ import importlib.util
 import json
 import os
 import pickle
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from functools import partial
 from itertools import pairwise
@@ -404,7 +406,7 @@ def test_an_interrupted_command_loses_nothing_that_was_finished(tmp_path, kill):
         assert process.returncode == 130
         assert f"interrupted; what was finished is in {cache}: the same command goes on from there" in err
         assert "Traceback" not in err
-    psutil.wait_procs(children, timeout=60)
+    psutil.wait_procs(children, timeout=30)
     assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
     assert 1 <= len(kept) < 4
 
@@ -468,3 +470,50 @@ class Unknown:
 
     def __reduce__(self):
         return importlib.import_module, ("a_module_that_is_nowhere",)
+
+
+# --- The page that shows all this ---
+
+
+def pieces(language):
+    page = (ROOT / "appendix" / "beyond-one-machine.md").read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.M | re.S)
+
+
+def test_the_code_of_the_page_runs(tmp_path):
+    """Its commands start a scheduler and a worker, on the loopback and free ports; its Python is a script."""
+    shared, here = str(tmp_path), tmp_path / "here"
+    here.mkdir()
+    _, *commands = [piece.strip().replace("/shared", shared) for piece in pieces("sh")]
+    local = ["--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0"]
+    options = {"scheduler": [*local, "--port", "0"], "worker": local}
+    body = "".join(piece.replace("/shared", shared) for piece in pieces("python"))
+    script = here / "page.py"
+    script.write_text('if __name__ == "__main__":\n' + textwrap.indent(body, "    "), encoding="utf-8")
+    started = []
+    try:
+        for command in commands:
+            program, role, *arguments = command.replace("--nworkers -1", "--nworkers 1").split()
+            tool = Path(sys.executable).with_name(program)
+            line = [tool, role, *arguments, *options[role]]
+            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            started.append(subprocess.Popen(line, cwd=tmp_path, **quiet))
+        while not (tmp_path / "scheduler.json").exists():
+            assert started[0].poll() is None
+            time.sleep(0.05)
+        run = subprocess.run([sys.executable, script], cwd=here, capture_output=True, text=True, timeout=240)
+    finally:
+        for process in reversed(started):
+            process.terminate()
+            process.wait(60)
+    assert run.returncode == 0, run.stderr
+    widths = [line.split()[0] for line in run.stdout.splitlines()]
+    assert widths == ["5", "20", "80"]
+    assert [len(list((folder / "sweeps").iterdir())) for folder in (here, tmp_path)] == [4, 3]
+
+
+def test_the_command_of_the_page_is_understood():
+    program, *commands = pieces("sh")[0].strip().split("python -m lib.sweeps ")
+    assert program == ""
+    options = sweeps._parser().parse_args(commands[0].split())
+    assert (options.jobs, options.cache) == (2, Path("sweeps"))
