@@ -62,7 +62,10 @@ def steps(x: NDArray, y: NDArray, width: int, dtype: str, way: str, threads: int
     """Train one network without end, on so many threads."""
     batches, how = WAYS[way]
     model = network(first_weights(width, 1)[0].astype(dtype), width)
-    run = losses(model, batches(torch.tensor(x.astype(dtype)), torch.tensor(y)), **how)
+    x, y = torch.tensor(x.astype(dtype)), torch.tensor(y)
+    with torch.no_grad():
+        model(x)  # as in `ours.steps`
+    run = losses(model, batches(x, y), **how)
     while True:
         # Several runs with different numbers of threads may take turns.
         if torch.get_num_threads() != threads:
