@@ -1,4 +1,4 @@
-r"""Sweeps: one function, many settings, on all processors of a machine or of many, and nothing is lost.
+"""Sweeps: one function, many settings, on all processors of a machine or of many, and nothing is lost.
 
 The settings are independent, so they may run anywhere and in any order.  Every run has one BLAS thread, so
 that its result does not depend on how many run beside it.  With a cache folder each result is on the disk as
@@ -174,23 +174,23 @@ def sweep(
     """
     settings = list(settings)
     results = [_MISSING] * len(settings)
+    modules = dependencies(function)
+    code = fingerprint(modules)
     if cache is not None:
-        entries = [_entry(Path(cache), function, setting) for setting in settings]
+        entries = [_entry(Path(cache), function, code, setting) for setting in settings]
         for i, entry in enumerate(entries):
             results[i] = _read(entry)
     missing = [i for i, result in enumerate(results) if result is _MISSING]
     failures = {}
     with _bar(progress, len(settings), len(settings) - len(missing)) as bar, _executor(jobs) as executor:
-        modules = dependencies(function)
-        code = fingerprint(modules)
         index = {executor.submit(_run, function, settings[i], modules, code): i for i in missing}
         for future in as_completed(index):
             i = index[future]
             try:
                 results[i] = future.result()
-            except BrokenExecutor:
+            except BrokenExecutor as error:
                 # Every setting that was not finished breaks with it; which one is to blame is not known.
-                failures[i] = "a process was killed, perhaps for want of memory"
+                failures[i] = f"a process ended early: {str(error).strip().splitlines()[0]}"
             except Exception as error:
                 failures[i] = f"{settings[i]}: {type(error).__name__}: {error}"
             else:
@@ -255,12 +255,11 @@ def _bar(label: str | None, total: int, done: int) -> tqdm:
 # --- The cache: one file for each result ---
 
 
-def _entry(folder: Path, function: Callable, setting: object) -> Path:
+def _entry(folder: Path, function: Callable, code: str, setting: object) -> Path:
     """Return the path of a result, whose name is the digest of all that decides it."""
     source = _source(function)
     if source is None or "<locals>" in function.__qualname__:
         raise ValueError(f"function must be defined by a module if results are kept, but it is {function}")
-    code = fingerprint(dependencies(function))
     decisive = code, source.read_bytes(), function.__qualname__, setting
     return folder / f"{function.__name__}-{joblib.hash(decisive)}"
 
@@ -354,6 +353,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     # The widest takes longest, and goes first: else all would wait for it at the end.
     order = sorted(settings, key=lambda setting: -setting.width)
+    code = fingerprint(dependencies(train))
     try:
         results = sweep(train, order, jobs=options.jobs, cache=options.cache, progress="double descent")
     except SweepError as error:
@@ -367,7 +367,7 @@ def main(arguments: list[str] | None = None) -> int:
     found = dict(zip(order, results, strict=True))
     print(_table(found, settings))
     if output is not None:
-        write_atomically(output, _json(found, settings).encode())
+        write_atomically(output, _json(found, settings, code).encode())
     return 0
 
 
@@ -440,9 +440,9 @@ def _table(found: dict[Setting, dict[str, NDArray]], settings: list[Setting]) ->
     return "\n".join(lines)
 
 
-def _json(found: dict[Setting, dict[str, NDArray]], settings: list[Setting]) -> str:
+def _json(found: dict[Setting, dict[str, NDArray]], settings: list[Setting], code: str) -> str:
     """Return settings, results and what they depend on besides; one line for each width."""
-    head = {"experiment": "double-descent", "code": fingerprint(dependencies(train)), "numpy": np.__version__}
+    head = {"experiment": "double-descent", "code": code, "numpy": np.__version__}
     runs = []
     for setting in settings:
         curves = {name: values.tolist() for name, values in found[setting].items()}

@@ -63,6 +63,11 @@ def dies(_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def entry_of(folder, function, setting):
+    """Return the file in which a sweep keeps a result."""
+    return sweeps._entry(folder, function, fingerprint(dependencies(function)), setting)
+
+
 def equal(a, b):
     """Tell whether two lists of histories are the same to the last bit."""
     pairs = list(zip(a, b, strict=True))
@@ -151,7 +156,9 @@ def test_a_wrong_width_is_named():
 def test_a_killed_process_is_reported_and_a_second_start_finishes(tmp_path, serial):
     (tmp_path / "cache").mkdir()
     settings = [(tmp_path, setting) for setting in SETTINGS]
-    with pytest.raises(SweepError, match="a process was killed") as failure:
+    with pytest.raises(
+        SweepError, match=r"a process ended early: A worker process.*unexpectedly terminated"
+    ) as failure:
         sweep(dies_once, settings, jobs=1, cache=tmp_path / "cache")
     # One process takes the settings in turn: the third one killed it.
     assert equal(failure.value.results[:2], serial[:2])
@@ -182,25 +189,25 @@ def test_every_entry_of_a_setting_has_its_own_result(tmp_path):
     changes = {name: 7 for name in Setting._fields if name not in ("dtype", "alpha", "beta", "label_noise")}
     changes |= {"dtype": "float32", "alpha": 0.3, "beta": 0.7, "label_noise": 0.7}
     settings = [SETTINGS[0], *(SETTINGS[0]._replace(**{name: value}) for name, value in changes.items())]
-    assert len({sweeps._entry(tmp_path, train, setting) for setting in settings}) == 1 + len(Setting._fields)
+    assert len({entry_of(tmp_path, train, setting) for setting in settings}) == 1 + len(Setting._fields)
     # Numbers that are equal but not the same, and large arrays that print alike.
     zeros, nearly = np.zeros(5000), np.zeros(5000)
     nearly[2500] = 1e-300
     different = [1, 1.0, True, "1", zeros, nearly, zeros.astype("float32")]
-    assert len({sweeps._entry(tmp_path, square, setting) for setting in different}) == len(different)
-    assert sweeps._entry(tmp_path, square, 1) != sweeps._entry(tmp_path, seven_fails, 1)
+    assert len({entry_of(tmp_path, square, setting) for setting in different}) == len(different)
+    assert entry_of(tmp_path, square, 1) != entry_of(tmp_path, seven_fails, 1)
 
 
 def test_changed_code_has_its_own_results(tmp_path, monkeypatch):
     copy = shutil.copytree(sweeps.LIB, tmp_path / "lib")
     monkeypatch.setattr(sweeps, "LIB", copy)
-    entries = [sweeps._entry(tmp_path, train, SETTINGS[0])]
+    entries = [entry_of(tmp_path, train, SETTINGS[0])]
     for name in ("plotting", "losses", "quadrature", "checks"):
         with (copy / f"{name}.py").open("a") as file:
             file.write("# changed\n")
-        entries.append(sweeps._entry(tmp_path, train, SETTINGS[0]))
+        entries.append(entry_of(tmp_path, train, SETTINGS[0]))
     monkeypatch.setattr(np, "__version__", "0.0.0")
-    entries.append(sweeps._entry(tmp_path, train, SETTINGS[0]))
+    entries.append(entry_of(tmp_path, train, SETTINGS[0]))
     # The pictures have nothing to do with it; the rest has, also what is imported by what is imported.
     assert [a == b for a, b in pairwise(entries)] == [True, False, False, False, False]
 
@@ -213,7 +220,7 @@ def test_a_function_that_changes_is_run_again(tmp_path):
         spec = importlib.util.spec_from_file_location("own", path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        return sweeps._entry(tmp_path, module.f, 1)
+        return entry_of(tmp_path, module.f, 1)
 
     first = load("def helper(x):\n    return x\n\ndef f(x):\n    return helper(x)\n")
     assert load("def helper(x):\n    return 2 * x\n\ndef f(x):\n    return helper(x)\n") != first
@@ -254,7 +261,7 @@ def damaged(content, other):
 
 def test_a_damaged_entry_is_computed_again_with_a_warning(tmp_path, serial):
     sweep(train, SETTINGS[:2], jobs=1, cache=tmp_path)
-    entry, other = (sweeps._entry(tmp_path, train, setting) for setting in SETTINGS[:2])
+    entry, other = (entry_of(tmp_path, train, setting) for setting in SETTINGS[:2])
     good = entry.read_bytes()
     for bad in damaged(good, other.read_bytes()):
         entry.write_bytes(bad)
@@ -416,7 +423,7 @@ def test_an_interrupted_command_loses_nothing_that_was_finished(tmp_path, kill):
     assert [line.split()[0] for line in out.splitlines()[1:]] == ["20", "21", "22", "23"]
     assert kept.items() <= {path: path.read_bytes() for path in cache.glob("train-*")}.items()
     for setting in (Setting(width, 2, 100, 100, epochs=3000, every=1500) for width in (20, 23)):
-        kept_history = sweeps._read(sweeps._entry(cache, train, setting))
+        kept_history = sweeps._read(entry_of(cache, train, setting))
         assert equal([kept_history], [train(setting)])
 
 
