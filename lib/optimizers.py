@@ -44,7 +44,6 @@ def _checked(optimizer: Callable) -> Callable:
             if name in values:
                 values[name] = _fitted(name, check(name, values[name]), shape)
         gradient, alpha = values["gradient"], values["alpha"]
-        rate = alpha if callable(alpha) else constant(_fitted("alpha", alpha, shape))
 
         def checked_gradient(theta: NDArray) -> NDArray:
             g = gradient(theta)
@@ -54,9 +53,10 @@ def _checked(optimizer: Callable) -> Callable:
 
         def checked_rate(t: int) -> float | NDArray:
             name = f"alpha at t = {t}"
-            return _fitted(name, nonnegative(name, rate(t)), shape)
+            return _fitted(name, nonnegative(name, alpha(t)), shape)
 
-        values["gradient"], values["alpha"] = checked_gradient, checked_rate
+        values["gradient"] = checked_gradient
+        values["alpha"] = checked_rate if callable(alpha) else constant(_fitted("alpha", alpha, shape))
         return optimizer(**values)
 
     return start

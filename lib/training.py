@@ -57,7 +57,7 @@ def minibatches(
             order = rng.permuted(deck, axis=-1)
             for start in range(0, n, batch_size):
                 rows = order[..., start : start + batch_size]
-                yield tuple(array[rows] for array in arrays)
+                yield tuple(array.take(rows, axis=0) for array in arrays)
 
     return batches()
 
@@ -95,7 +95,7 @@ def random_batches(
     def batches() -> Iterator[tuple[NDArray, ...]]:
         while True:
             rows = rng.integers(n, size=shape)
-            yield tuple(array[rows] for array in arrays)
+            yield tuple(array.take(rows, axis=0) for array in arrays)
 
     return batches()
 
