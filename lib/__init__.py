@@ -3,6 +3,7 @@
 Imports go one way, from the top of this list to the bottom::
 
     widgets -> plotting                              pictures; the only modules that know matplotlib
+    sweeps                                           many settings in parallel, from the shell too
     double_descent                                   an experiment, whole
     training  ensembles                              runs and their records; fits to many data sets
     optimizers  networks  linear_models  data        iterates and models

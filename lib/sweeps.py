@@ -19,6 +19,8 @@ import os
 import pickle
 import sys
 import tempfile
+import threading
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, as_completed
@@ -174,7 +176,8 @@ def sweep(
     results = [_MISSING] * len(settings)
     if cache is not None:
         entries = [_entry(Path(cache), function, setting) for setting in settings]
-        results = [_read(entry) for entry in entries]
+        for i, entry in enumerate(entries):
+            results[i] = _read(entry)
     missing = [i for i, result in enumerate(results) if result is _MISSING]
     failures = {}
     with _bar(progress, len(settings), len(settings) - len(missing)) as bar, _executor(jobs) as executor:
@@ -214,6 +217,17 @@ def _run(function: Callable, setting: object, modules: tuple[str, ...], code: st
     return function(setting)
 
 
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent is gone: nobody would take the results."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 @contextmanager
 def _executor(jobs: int | None) -> Iterator[Executor]:
     """Yield what runs the calls: processes of this machine, or the Dask cluster that joblib was told of."""
@@ -224,7 +238,8 @@ def _executor(jobs: int | None) -> Iterator[Executor]:
     if hasattr(backend, "client"):
         executor, stop = backend.client.get_executor(pure=False), {"wait": False}
     else:
-        executor, stop = ProcessPoolExecutor(jobs, env=ONE_THREAD), {"kill_workers": True}
+        executor = ProcessPoolExecutor(jobs, env=ONE_THREAD, initializer=_end_with, initargs=(os.getpid(),))
+        stop = {"kill_workers": True}
     try:
         yield executor
     except BaseException:
@@ -302,6 +317,7 @@ UDL_WIDTHS += (120, 140, 160, 180, 200, 250, 300, 400)
 # The published experiment, where it differs from the defaults of `Setting`.
 UDL = {"epochs": 1000, "alpha": 0.1}
 HELP = {
+    "width": "units in each of the two hidden layers",
     "members": "networks of each width, trained in one pass",
     "n_train": "examples to train on",
     "n_test": "examples to test on",
@@ -356,48 +372,36 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    shown = argparse.ArgumentDefaultsHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m lib.sweeps", description=__doc__.splitlines()[0])
-    commands = parser.add_subparsers(required=True, metavar="experiment")
-    description = (
-        "Train networks of many widths on MNIST-1D, some of whose labels are wrong.  "
-        "The defaults are the experiment of Understanding Deep Learning, section 8.3."
+    command = parser.add_subparsers(required=True, metavar="experiment").add_parser(
+        "double-descent",
+        help="errors of networks of many widths, trained on labels of which some are wrong",
+        description="Train networks of many widths on MNIST-1D, some of whose labels are wrong.  "
+        "The defaults are the experiment of Understanding Deep Learning, section 8.3.",
+        epilog="Exit codes: 0, all is trained; 1, a width failed; 2, wrong arguments; 130, interrupted.",
     )
-    command = commands.add_parser(
-        "double-descent", help="test error against width", description=description, formatter_class=shown
-    )
-    command.add_argument(
-        "--widths",
-        type=int,
-        nargs="+",
-        default=UDL_WIDTHS,
-        metavar="K",
-        help="units in each of the two hidden layers",
+    option = command.add_argument
+    widths = ", ".join(map(str, UDL_WIDTHS))
+    option(
+        "--widths", type=int, nargs="+", metavar="K", default=UDL_WIDTHS, help=f"{HELP['width']} ({widths})"
     )
     for name, default in {**Setting._field_defaults, **UDL}.items():
         kind = int if default is None else type(default)
-        command.add_argument(
-            f"--{name.replace('_', '-')}",
-            type=kind,
-            default=default,
-            metavar=kind.__name__.upper(),
-            help=HELP[name],
-        )
-    command.add_argument("--jobs", type=int, metavar="N", help="processes; without it one for each processor")
-    command.add_argument(
+        text = HELP[name] if default is None else f"{HELP[name]} ({default})"
+        option(f"--{name.replace('_', '-')}", type=kind, metavar=kind.__name__, default=default, help=text)
+    option("--jobs", type=int, metavar="int", help="processes; without it one for each processor")
+    option(
         "--cache",
         type=Path,
         metavar="FOLDER",
-        help="keeps each width as soon as it is trained; the same command goes on from there",
+        help="keeps each width as soon as it is trained, for next time",
     )
-    command.add_argument(
-        "--output", type=Path, metavar="FILE.json", help="where settings and results are stored"
-    )
+    option("--output", type=Path, metavar="FILE.json", help="where settings and results are stored")
     return parser
 
 
 def _plan(options: argparse.Namespace) -> tuple[list[Setting], Path | None]:
-    """Return the settings and the output file; what could fail at the end is tried now."""
+    """Return the settings and the output file; what would fail at the end is tried now."""
     common = {name: getattr(options, name) for name in Setting._field_defaults}
     settings = [checked(Setting(width, **common)) for width in options.widths]
     if len(set(settings)) < len(settings):
@@ -406,12 +410,20 @@ def _plan(options: argparse.Namespace) -> tuple[list[Setting], Path | None]:
         count("jobs", options.jobs)
     if options.cache is not None:
         options.cache.mkdir(parents=True, exist_ok=True)
-    if options.output is not None and options.output.is_dir():
-        raise IsADirectoryError(f"{options.output} is a folder")
-    for folder in filter(None, [options.cache, options.output and options.output.parent]):
+        _try_to_write_into(options.cache)
+    if options.output is not None:
+        if options.output.is_dir():
+            raise IsADirectoryError(f"output must be a file, but {options.output} is a folder")
+        _try_to_write_into(options.output.parent)
+    return settings, options.output
+
+
+def _try_to_write_into(folder: Path) -> None:
+    try:
         with tempfile.TemporaryFile(dir=folder):
             pass
-    return settings, options.output
+    except OSError as error:
+        raise OSError(f"cannot write into the folder {folder}: {error.strerror}") from None
 
 
 def _table(found: dict[Setting, dict[str, NDArray]], settings: list[Setting]) -> str:

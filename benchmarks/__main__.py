@@ -1,0 +1,152 @@
+"""Measure, print a table, and store what was measured.
+
+python -m benchmarks            some minutes; PyTorch takes part if it can be imported
+python -m benchmarks --whole    and the sweep of 28 widths to its end, not scaled from a few epochs
+"""
+
+import argparse
+import datetime
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks import machine, measure, ours
+from lib.double_descent import Setting, train
+from lib.sweeps import ONE_THREAD, UDL, UDL_WIDTHS, sweep, write_atomically
+
+RESULTS = Path(__file__).with_name("results.json")
+WIDTHS = (10, 40, 100, 200, 400)
+# How many times faster than PyTorch the library ought to be, by width, and over the whole sweep.
+BARS = {"notebook": {10: 15, 100: 5, 400: 1.4}, "tuned": {10: 6, 100: 2, 400: 1}, "sweep": 8}
+
+
+def benchmark(
+    widths: Sequence[int] = WIDTHS,
+    sweep_widths: Sequence[int] = UDL_WIDTHS,
+    members: Sequence[int] = (1, 4, 16),
+    rounds: int = 7,
+    epochs: int = 5,
+    whole: bool = False,
+) -> dict[str, object]:
+    """Measure everything, and return it as the results file holds it."""
+    found = machine.describe()
+    cores, ways = found["cores"], []
+    if found["pytorch"]:
+        from benchmarks import pytorch
+
+        ways = list(pytorch.WAYS)
+        # Another network would be no comparison, and a kernel that computes wrongly no speed.
+        difference = pytorch.largest_difference(*measure.data(), max(widths), n_steps=100)
+        if difference > 1e-9:
+            raise ArithmeticError(f"the losses differ from PyTorch's by {difference:.0e}")
+    peak = measure.peaks(3 * rounds)
+    steps = measure.single_steps(widths, members, rounds, ways, cores)
+    few = [size for size in members if size <= 4]
+    sweeps = measure.whole_sweep(sweep_widths, few, epochs, 3, ways[:2], cores)
+    if whole:
+        settings = [
+            Setting(width, members=1, dtype="float32", **UDL) for width in sorted(sweep_widths, reverse=True)
+        ]
+        begin = time.perf_counter()
+        sweep(train, settings, jobs=cores, progress="whole sweep")
+        seconds = round(time.perf_counter() - begin, 1)
+        sweeps.append(
+            {"way": "ours, whole", "members": 1, "dtype": "float32", "processes": cores, "seconds": seconds}
+        )
+    return {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "machine": found,
+        "gflops": peak,
+        "steps": steps,
+        "comparison": [compare(width, steps, peak["float32"]) for width in widths],
+        "sweep": {"widths": list(sweep_widths), "epochs_measured": epochs, "runs": sweeps},
+        "bars": BARS,
+    }
+
+
+def compare(width: int, steps: list[dict], gflops: float) -> dict[str, object]:
+    """Return the fastest of each kind at one width in float32, in microseconds a step and network."""
+    rows = [row for row in steps if row["width"] == width and row["dtype"] == "float32"]
+
+    def fastest(way: str, members: int | None = None) -> dict | None:
+        fits = [r for r in rows if r["way"].startswith(way) and members in (None, r["members"])]
+        return min(fits, key=lambda row: row["best"], default=None)
+
+    best = fastest("ours")
+    return {
+        "width": width,
+        "one": fastest("ours", 1)["best"],
+        "ensemble": best["best"],
+        "members": best["members"],
+        "products": fastest("products", best["members"])["best"],
+        "bound": round(2e-3 * ours.multiplications(width) / gflops, 2),
+        "notebook": (fastest("notebook") or {}).get("best"),
+        "notebook_threads": (fastest("notebook") or {}).get("threads"),
+        "tuned": (fastest("tuned") or {}).get("best"),
+        "tuned_threads": (fastest("tuned") or {}).get("threads"),
+    }
+
+
+def report(results: dict[str, object]) -> str:
+    """Return the results as text."""
+    on, comparison = results["machine"], results["comparison"]
+    widths = [row["width"] for row in comparison]
+    lines = [
+        f"{on['processor']}, {on['cores']} cores, {on['system']}; load before: {on['load']}",
+        f"NumPy {on['numpy']}, {on['blas']}, its kernel {on['kernel']}, threads: {on['blas_threads']}",
+        f"PyTorch {on['pytorch'] or 'is not installed: the library is measured alone'}",
+        "Large products: " + ", ".join(f"{v:.0f} GFLOP/s in {k}" for k, v in results["gflops"].items()),
+        "\nMicroseconds a step and network, the fastest of the rounds",
+        _line("width", widths, "d"),
+    ]
+    table: dict[tuple, dict[int, float]] = {}
+    for row in results["steps"]:
+        key = row["way"], row["members"], row["dtype"], row["threads"]
+        table.setdefault(key, {})[row["width"]] = row["best"]
+    for (way, members, dtype, threads), times in table.items():
+        detail = f"{threads} threads" if way not in ("ours", "products", "calls") else f"{members} at once"
+        lines.append(_line(f"{way}, {dtype}, {detail}", [times.get(width, times.get(1)) for width in widths]))
+    bound = [row["bound"] / row["ensemble"] for row in comparison]
+    lines.append(_line("share of the peak of sgemm, %", [100 * share for share in bound]))
+    for way in ("notebook", "tuned"):
+        if on["pytorch"]:
+            for kind in ("one", "ensemble"):
+                ratios = [row[way] / row[kind] for row in comparison]
+                lines.append(_line(f"{way} / ours, {kind}", ratios, ".1f"))
+            lines.append(_line("  bar", [BARS[way].get(width, "") for width in widths], ""))
+    lines.append("\nSeconds for 1000 epochs of " + f"{len(results['sweep']['widths'])} widths")
+    for run in results["sweep"]["runs"]:
+        detail = f"{run['members']} at once, {run['dtype']}, {run['processes']} processes"
+        lines.append(f"{run['way'] + ', ' + detail:46}{run['seconds']:9.0f}")
+    return "\n".join(lines)
+
+
+def _line(label: str, values: Sequence, form: str = ".0f") -> str:
+    return f"{label:46}" + "".join(f"{value:>9{form}}" for value in values)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the benchmark from the shell."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
+    parser.add_argument("--whole", action="store_true", help="run the library's sweep to its end, too")
+    parser.add_argument("--rounds", type=int, default=7, help="turns of each contender (%(default)s)")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="where the results are stored")
+    options = parser.parse_args(arguments)
+    results = benchmark(rounds=options.rounds, whole=options.whole)
+    print(report(results))
+    write_atomically(options.output, (json.dumps(results, indent=1) + "\n").encode())
+
+
+def with_one_thread() -> None:
+    """Begin again with one BLAS thread and the kernel of this processor: NumPy asks when it is loaded."""
+    wanted = {k: v for k, v in os.environ.items() if k not in machine.FORCED_KERNEL} | ONE_THREAD
+    if wanted != dict(os.environ):
+        os.execve(sys.executable, [sys.executable, "-m", "benchmarks", *sys.argv[1:]], wanted)
+
+
+if __name__ == "__main__":
+    with_one_thread()
+    main()

@@ -1,0 +1,154 @@
+"""Contenders take turns, round after round: whoever disturbs the machine disturbs them all.
+
+Of several rounds the fastest counts, because a disturbance only ever slows down.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm.auto import tqdm
+
+from benchmarks import machine, ours
+from lib.data import corrupt_labels, mnist1d
+from lib.sweeps import sweep
+from lib.training import minibatches
+
+STEPS = 40  # in an epoch: 4000 examples in batches of 100
+
+
+class Contender(NamedTuple):
+    """What is timed: a way, on networks of one width, so many at once, in a precision, on so many threads."""
+
+    way: str
+    width: int
+    members: int = 1
+    dtype: str = "float32"
+    threads: int = 1
+
+
+@cache
+def data() -> tuple[NDArray, NDArray]:
+    """Return the examples, a share of 0.15 of them with a wrong class."""
+    x, y, _, _ = mnist1d(4000, 1000)
+    return x, corrupt_labels(y, 0.15, np.random.default_rng(0))
+
+
+def start(contender: Contender) -> Iterator:
+    """Return the contender's steps."""
+    way, width, members, dtype, threads = contender
+    x, y = data()
+    if way == "ours":
+        return ours.steps(x, y, width, members, dtype)
+    if way == "products":
+        return ours.products(width, members, dtype)
+    if way == "calls":
+        # One unit, one example: what is left is what Python and NumPy need to call each other.
+        batches = minibatches(x.astype(dtype), y, batch_size=1, rng=np.random.default_rng(1))
+        return ours.iterates(ours.first_weights(1, 1)[0].astype(dtype), 1, batches)
+    from benchmarks import pytorch
+
+    return pytorch.steps(x, y, width, dtype, way, threads)
+
+
+def seconds(turn: tuple[Contender, int]) -> float:
+    """Start a contender and time a number of epochs, after one that warms up: seconds a step and network."""
+    contender, epochs = turn
+    steps = start(contender)
+    ours.seconds_per_step(steps, STEPS)
+    return ours.seconds_per_step(steps, epochs * STEPS) / contender.members
+
+
+def take_turns(contenders: Sequence[Contender], epochs: int, rounds: int) -> list[dict[str, object]]:
+    """Time contenders that live side by side, in this process: microseconds a step and network."""
+    running = [start(contender) for contender in contenders]
+    for steps in running:
+        ours.seconds_per_step(steps, STEPS)
+    times = [
+        [
+            ours.seconds_per_step(steps, epochs * STEPS) / contender.members
+            for contender, steps in zip(contenders, running, strict=True)
+        ]
+        for _ in range(rounds)
+    ]
+    best, median = 1e6 * np.min(times, axis=0), 1e6 * np.median(times, axis=0)
+    return [
+        {**contender._asdict(), "best": round(b, 1), "median": round(m, 1)}
+        for contender, b, m in zip(contenders, best.tolist(), median.tolist(), strict=True)
+    ]
+
+
+def single_steps(
+    widths: Sequence[int], members: Sequence[int], rounds: int, ways: Sequence[str], cores: int
+) -> list[dict[str, object]]:
+    """Time single steps of the library, and of PyTorch in these ways."""
+    rows = take_turns([Contender("calls", 1)], 10, rounds)
+    for width in tqdm(widths, "steps", leave=False):
+        contenders = []
+        for dtype in ("float32", "float64"):
+            contenders += [Contender("ours", width, size, dtype) for size in members]
+            contenders += [Contender("products", width, size, dtype) for size in members]
+        contenders += [at_its_best(Contender(way, width), cores) for way in ways]
+        rows += take_turns(contenders, max(1, 100 // width), rounds)
+    return rows
+
+
+def at_its_best(contender: Contender, cores: int) -> Contender:
+    """Return the contender with the number of threads that is fastest in a trial."""
+    return min((contender._replace(threads=threads) for threads in {1, cores}), key=lambda c: seconds((c, 1)))
+
+
+def peaks(rounds: int) -> dict[str, float]:
+    """Return the speed of large matrix products, the fastest of several rounds."""
+    return {
+        dtype: round(max(machine.gflops(dtype) for _ in range(rounds)), 1) for dtype in ("float32", "float64")
+    }
+
+
+def whole_sweep(
+    widths: Sequence[int],
+    members: Sequence[int],
+    epochs: int,
+    rounds: int,
+    ways: Sequence[str],
+    cores: int,
+) -> list[dict[str, object]]:
+    """Time some epochs of each width, and return the seconds that 1000 epochs of all of them take.
+
+    PyTorch takes the widths one after the other, as a notebook does, on as many threads as it likes best;
+    and side by side, as the library does.  Side by side each process has one thread and all cores are at
+    work while a width is timed; the widths are taken to be shared out evenly.
+    """
+    order = sorted(widths, reverse=True)  # The widest takes longest, and goes first.
+    entries = [
+        (cores, [Contender("ours", width, size, dtype) for width in order])
+        for size in members
+        for dtype in ("float32", "float64")
+    ]
+    for way in ways:
+        contenders = [Contender(way, width) for width in order]
+        entries.append((1, [at_its_best(contender, cores) for contender in contenders]))
+        entries.append((cores, contenders))
+    times = [
+        [_each(contenders, epochs, processes) for processes, contenders in entries]
+        for _ in tqdm(range(rounds), "sweeps", leave=False)
+    ]
+    totals = 1000 * STEPS * np.min(times, axis=0).sum(axis=-1)
+    return [
+        {
+            "way": contenders[0].way,
+            "members": contenders[0].members,
+            "dtype": contenders[0].dtype,
+            "processes": processes,
+            "seconds": round(total / processes, 1),
+        }
+        for (processes, contenders), total in zip(entries, totals.tolist(), strict=True)
+    ]
+
+
+def _each(contenders: Sequence[Contender], epochs: int, processes: int) -> list[float]:
+    """Time each contender: one after the other in this process, or side by side in several."""
+    turns = [(contender, epochs) for contender in contenders]
+    return [seconds(turn) for turn in turns] if processes == 1 else sweep(seconds, turns, jobs=processes)

@@ -1,0 +1,106 @@
+"""The benchmark runs, and compares like with like; how long it takes is nobody's promise."""
+
+import json
+import os
+import sys
+
+import numpy as np
+import pytest
+
+from benchmarks import __main__ as benchmarks
+from benchmarks import machine, measure, ours
+from lib.double_descent import n_parameters
+
+
+@pytest.fixture(scope="module")
+def results():
+    return benchmarks.benchmark(widths=(3, 5), sweep_widths=(2, 3), members=(1, 2), rounds=2, epochs=1)
+
+
+def test_a_small_run_measures_every_contender(results):
+    rows = [row for row in results["steps"] if row["way"] in ("ours", "products")]
+    kinds = {(row["way"], row["width"], row["members"], row["dtype"]) for row in rows}
+    assert len(kinds) == len(rows) == 2 * 2 * 2 * 2
+    assert all(0 < row["best"] <= row["median"] for row in results["steps"])
+    assert [row["width"] for row in results["comparison"]] == [3, 5]
+    assert all(0 < row["bound"] < row["products"] < row["ensemble"] for row in results["comparison"])
+    assert all(run["seconds"] > 0 for run in results["sweep"]["runs"])
+    assert {run["members"] for run in results["sweep"]["runs"]} == {1, 2}
+    assert results["machine"]["numpy"] == np.__version__
+
+
+def test_results_have_the_form_of_the_stored_file_which_the_appendix_draws(results):
+    stored = json.loads(benchmarks.RESULTS.read_text(encoding="utf-8"))
+    assert stored.keys() == results.keys()
+    assert stored["machine"].keys() == results["machine"].keys()
+    assert stored["steps"][0].keys() == results["steps"][0].keys()
+    assert stored["comparison"][0].keys() == results["comparison"][0].keys()
+    assert stored["sweep"]["runs"][0].keys() == results["sweep"]["runs"][0].keys()
+    assert [row["width"] for row in stored["comparison"]] == list(benchmarks.WIDTHS)
+    assert stored["bars"] == json.loads(json.dumps(benchmarks.BARS))
+
+
+def test_the_report_names_processor_kernel_and_widths(results):
+    text = benchmarks.report(results)
+    for part in (machine.processor(), machine.kernel(), "ours, float64, 2 at once", "share of the peak"):
+        assert part in text
+
+
+def test_a_run_from_the_shell_stores_what_it_prints(results, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(benchmarks, "benchmark", lambda **options: results | {"options": options})
+    benchmarks.main(["--whole", "--rounds", "3", "--output", str(tmp_path / "results.json")])
+    stored = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert stored["options"] == {"rounds": 3, "whole": True}
+    assert stored["steps"] == results["steps"]
+    assert capsys.readouterr().out.strip() == benchmarks.report(results).strip()
+
+
+def test_it_begins_again_with_one_thread_and_the_kernel_of_the_processor(monkeypatch):
+    begun = []
+    monkeypatch.setattr(os, "execve", lambda program, arguments, environment: begun.append(environment))
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--whole"])
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Nehalem")
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+    benchmarks.with_one_thread()
+    (environment,) = begun
+    assert "OPENBLAS_CORETYPE" not in environment
+    assert environment["OPENBLAS_NUM_THREADS"] == "1"
+    for name in machine.FORCED_KERNEL:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    benchmarks.with_one_thread()
+    assert len(begun) == 1
+
+
+def test_multiplications_by_hand():
+    # 40-2-2-10: there 80 + 4 + 20 for each of 100 examples, back twice that but for the input's 80.
+    assert ours.multiplications(2) == 100 * (104 + 2 * 104 - 80)
+
+
+def test_the_timed_steps_are_training():
+    x, y = measure.data()
+    steps = measure.start(measure.Contender("ours", width=20, members=2))
+    theta = next(steps)
+    assert theta.shape == (2, n_parameters(20))
+    assert theta.dtype == np.float32
+    value, _ = ours.loss(20)
+    before = value(theta, x, y)
+    for _ in range(5 * measure.STEPS):
+        theta = next(steps)
+    assert (value(theta, x, y) < 0.9 * before).all()
+
+
+def test_pytorch_trains_the_same_network():
+    pytest.importorskip("torch")
+    from benchmarks import pytorch
+
+    assert pytorch.largest_difference(*measure.data(), width=20, n_steps=200) < 1e-10
+
+
+@pytest.mark.parametrize("way", ["notebook", "tuned, fused", "tuned, foreach"])
+def test_every_way_of_pytorch_trains(way):
+    pytest.importorskip("torch")
+    losses = measure.start(measure.Contender(way, width=20))
+    epochs = [np.mean([next(losses).item() for _ in range(measure.STEPS)]) for _ in range(5)]
+    assert epochs[-1] < 0.95 * epochs[0]

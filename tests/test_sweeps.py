@@ -1,0 +1,519 @@
+"""Sweeps whose processes are killed, whose files are damaged and whose code changes, and their command."""
+
+import importlib.util
+import json
+import os
+import pickle
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from joblib import parallel_config
+from tqdm.std import tqdm
+
+from lib import double_descent, sweeps
+from lib.double_descent import Setting, train
+from lib.sweeps import SweepError, dependencies, fingerprint, sweep, write_atomically
+
+SETTINGS = [Setting(width, members=2, n_train=100, n_test=100, epochs=3, every=1) for width in (9, 2, 5, 30)]
+ROOT = Path(__file__).parents[1]
+
+
+def square(x):
+    return x * x
+
+
+def slow_then_fast(x):
+    time.sleep(0.3 if x == 0 else 0)
+    return x
+
+
+def threads(name):
+    return os.environ.get(name)
+
+
+def seven_fails(x):
+    if x == 7:
+        raise ZeroDivisionError("seven")
+    return x
+
+
+def dies_once(setting):
+    """Train, but kill this very process the first time that the folder is seen."""
+    folder, own = setting
+    if own.width == 5:
+        attempts = len(list(folder.glob("attempt*")))
+        (folder / f"attempt{attempts}").touch()
+        if attempts == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return train(own)
+
+
+def dies(_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def equal(a, b):
+    """Tell whether two lists of histories are the same to the last bit."""
+    pairs = list(zip(a, b, strict=True))
+    return all(one.keys() == other.keys() for one, other in pairs) and all(
+        one[name].dtype == other[name].dtype and one[name].tobytes() == other[name].tobytes()
+        for one, other in pairs
+        for name in one
+    )
+
+
+@pytest.fixture(scope="module")
+def serial():
+    """Return what the settings give one after the other, in this process."""
+    return [train(setting) for setting in SETTINGS]
+
+
+# --- Results ---
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 3])
+def test_any_number_of_processes_gives_the_same_bits(serial, jobs):
+    assert equal(sweep(train, SETTINGS, jobs=jobs), serial)
+
+
+def test_results_are_in_the_order_of_the_settings():
+    assert sweep(slow_then_fast, range(5), jobs=2) == [0, 1, 2, 3, 4]
+    assert sweep(square, iter([3, 1, 3]), jobs=2) == [9, 1, 9]
+    assert sweep(square, [], jobs=2) == []
+
+
+def test_each_process_has_one_blas_thread(monkeypatch):
+    names = ["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"]
+    for name in names:
+        monkeypatch.setenv(name, "3")
+    for jobs in (1, 2):
+        assert sweep(threads, names, jobs=jobs) == ["1", "1", "1"]
+
+
+def test_work_is_done_elsewhere_and_nothing_stays_behind():
+    pids = sweep(whoami, range(4), jobs=2)
+    assert os.getpid() not in pids
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+
+
+def whoami(_):
+    return os.getpid()
+
+
+def test_functions_of_a_notebook_will_do_without_a_cache():
+    factor = 3
+    assert sweep(lambda x: factor * x, [1, 2], jobs=1) == [3, 6]
+
+
+@pytest.mark.parametrize("jobs", [0, -1, 1.5])
+def test_bad_jobs_are_named(jobs):
+    with pytest.raises(ValueError, match=r"^jobs must"):
+        sweep(square, [1], jobs=jobs)
+
+
+def test_the_progress_bar_counts_what_was_there(tmp_path, capsys, monkeypatch):
+    sweep(square, [1, 2], jobs=1, cache=tmp_path, progress="squares")
+    monkeypatch.setattr(sweeps, "tqdm", partial(tqdm, disable=False))
+    sweep(square, [1, 2, 3], jobs=1, cache=tmp_path, progress="squares")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "squares:  67%" in err
+    assert "3/3" in err
+
+
+# --- Failures ---
+
+
+def test_a_setting_that_fails_is_named_and_the_others_are_kept(tmp_path):
+    with pytest.raises(SweepError) as failure:
+        sweep(seven_fails, [6, 7, 8], jobs=1, cache=tmp_path)
+    assert str(failure.value) == "1 of 3 settings failed\n7: ZeroDivisionError: seven"
+    assert failure.value.results == [6, None, 8]
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_wrong_width_is_named():
+    with pytest.raises(SweepError, match=r"Setting\(width=0,.*ValueError: width must be at least 1"):
+        sweep(train, [SETTINGS[0]._replace(width=0)], jobs=1)
+
+
+def test_a_killed_process_is_reported_and_a_second_start_finishes(tmp_path, serial):
+    (tmp_path / "cache").mkdir()
+    settings = [(tmp_path, setting) for setting in SETTINGS]
+    with pytest.raises(SweepError, match="a process was killed") as failure:
+        sweep(dies_once, settings, jobs=1, cache=tmp_path / "cache")
+    # One process takes the settings in turn: the third one killed it.
+    assert equal(failure.value.results[:2], serial[:2])
+    assert failure.value.results[2:] == [None, None]
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").iterdir()}
+    assert len(kept) == 2
+    assert equal(sweep(dies_once, settings, jobs=1, cache=tmp_path / "cache"), serial)
+    assert kept.items() <= {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").iterdir()}.items()
+
+
+def test_a_worker_with_other_code_is_not_believed(monkeypatch):
+    monkeypatch.setattr(sweeps, "fingerprint", lambda modules: "other")
+    with pytest.raises(SweepError, match="lib or NumPy is not that of the sweep"):
+        sweep(square, [1], jobs=1)
+
+
+# --- The cache ---
+
+
+def test_what_is_kept_is_not_computed_again(tmp_path, serial, monkeypatch):
+    assert equal(sweep(train, SETTINGS[:2], jobs=1, cache=tmp_path / "new" / "folder"), serial[:2])
+    assert equal(sweep(train, SETTINGS, jobs=1, cache=tmp_path / "new" / "folder"), serial)
+    monkeypatch.setattr(sweeps.ProcessPoolExecutor, "submit", None)
+    assert equal(sweep(train, SETTINGS[::-1], jobs=1, cache=str(tmp_path / "new" / "folder")), serial[::-1])
+
+
+def test_every_entry_of_a_setting_has_its_own_result(tmp_path):
+    changes = {name: 7 for name in Setting._fields if name not in ("dtype", "alpha", "beta", "label_noise")}
+    changes |= {"dtype": "float32", "alpha": 0.3, "beta": 0.7, "label_noise": 0.7}
+    settings = [SETTINGS[0], *(SETTINGS[0]._replace(**{name: value}) for name, value in changes.items())]
+    assert len({sweeps._entry(tmp_path, train, setting) for setting in settings}) == 1 + len(Setting._fields)
+    # Numbers that are equal but not the same, and large arrays that print alike.
+    zeros, nearly = np.zeros(5000), np.zeros(5000)
+    nearly[2500] = 1e-300
+    different = [1, 1.0, True, "1", zeros, nearly, zeros.astype("float32")]
+    assert len({sweeps._entry(tmp_path, square, setting) for setting in different}) == len(different)
+    assert sweeps._entry(tmp_path, square, 1) != sweeps._entry(tmp_path, seven_fails, 1)
+
+
+def test_changed_code_has_its_own_results(tmp_path, monkeypatch):
+    copy = shutil.copytree(sweeps.LIB, tmp_path / "lib")
+    monkeypatch.setattr(sweeps, "LIB", copy)
+    entries = [sweeps._entry(tmp_path, train, SETTINGS[0])]
+    for name in ("plotting", "losses", "quadrature", "checks"):
+        with (copy / f"{name}.py").open("a") as file:
+            file.write("# changed\n")
+        entries.append(sweeps._entry(tmp_path, train, SETTINGS[0]))
+    monkeypatch.setattr(np, "__version__", "0.0.0")
+    entries.append(sweeps._entry(tmp_path, train, SETTINGS[0]))
+    # The pictures have nothing to do with it; the rest has, also what is imported by what is imported.
+    assert [a == b for a, b in pairwise(entries)] == [True, False, False, False, False]
+
+
+def test_a_function_that_changes_is_run_again(tmp_path):
+    path = tmp_path / "own.py"
+
+    def load(text):
+        path.write_text(text)
+        spec = importlib.util.spec_from_file_location("own", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return sweeps._entry(tmp_path, module.f, 1)
+
+    first = load("def helper(x):\n    return x\n\ndef f(x):\n    return helper(x)\n")
+    assert load("def helper(x):\n    return 2 * x\n\ndef f(x):\n    return helper(x)\n") != first
+
+
+def test_dependencies_are_followed():
+    own = "__init__ checks data double_descent initialization layers losses networks optimizers params"
+    assert dependencies(train) == tuple(f"{own} quadrature schedules training".split())
+    # This file imports lib.sweeps from lib and as lib.sweeps; np.sqrt has no file.
+    assert dependencies(square) == ("__init__", *sorted({"sweeps", *dependencies(train)} - {"__init__"}))
+    assert set(dependencies(np.sqrt)) == {path.stem for path in sweeps.LIB.glob("*.py")}
+    # What this process has imported is among what was found by reading.
+    code = "import sys, lib.double_descent; print(*(m for m in sys.modules if m.startswith('lib.')))"
+    imported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert {name.split(".")[1] for name in imported.split()} == {*dependencies(train)} - {"__init__"}
+
+
+def test_only_functions_that_a_file_defines_are_kept(tmp_path):
+    space = {}
+    exec("def f(x):\n    return x", space)
+    for function in (lambda x: x, np.sqrt, space["f"], partial(square)):
+        with pytest.raises(ValueError, match=r"^function must be defined by a module"):
+            sweep(function, [1.0], jobs=1, cache=tmp_path)
+
+
+def damaged(content, other):
+    yield b""
+    yield content[:20]
+    yield content[:-1]
+    yield content + b"\0"
+    yield other
+    yield pickle.dumps("not ours")
+    for place in (0, 40, len(content) // 2, len(content) - 1):
+        flipped = bytearray(content)
+        flipped[place] ^= 1
+        yield bytes(flipped)
+
+
+def test_a_damaged_entry_is_computed_again_with_a_warning(tmp_path, serial):
+    sweep(train, SETTINGS[:2], jobs=1, cache=tmp_path)
+    entry, other = (sweeps._entry(tmp_path, train, setting) for setting in SETTINGS[:2])
+    good = entry.read_bytes()
+    for bad in damaged(good, other.read_bytes()):
+        entry.write_bytes(bad)
+        with pytest.warns(UserWarning, match=f"{entry.name} is damaged") as caught:
+            assert sweeps._read(entry) is sweeps._MISSING
+        assert len(caught) == 1
+    with pytest.warns(UserWarning, match="is damaged") as caught:
+        assert equal(sweep(train, SETTINGS[:2], jobs=1, cache=tmp_path), serial[:2])
+    assert caught[0].filename == __file__
+    assert entry.read_bytes() == good
+    assert equal(sweep(train, SETTINGS[:2], jobs=1, cache=tmp_path), serial[:2])
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path, calls = tmp_path / "file", []
+    write_atomically(path, b"before")
+
+    def fails(_):
+        # Nothing is visible before the bytes are on the disk.
+        calls.append(path.read_bytes())
+        raise OSError("disk is full")
+
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(OSError, match="disk is full"):
+        write_atomically(path, b"after")
+    assert calls == [b"before"]
+    assert path.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+# --- The command ---
+
+COMMAND = ["double-descent", "--members", "2", "--n-train", "100", "--n-test", "100", "--epochs", "3"]
+COMMAND += ["--every", "1", "--alpha", "0.2", "--jobs", "1"]
+WIDTHS = ["--widths", "9", "2", "5", "30"]
+
+
+def start(*arguments):
+    """Start the command in a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "lib.sweeps", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        cwd=ROOT,
+    )
+
+
+def test_the_command_prints_a_table_and_stores_results(tmp_path, capsys, serial):
+    output = tmp_path / "out.json"
+    assert sweeps.main([*COMMAND, *WIDTHS, "--output", str(output)]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    lines = out.splitlines()
+    assert lines[0].split() == ["width", "parameters", "train", "error", "%", "test", "error", "%"]
+    for line, setting, history in zip(lines[1:], SETTINGS, serial, strict=True):
+        width, n, *numbers = line.replace("±", "").split()
+        assert (int(width), int(n)) == (setting.width, double_descent.n_parameters(setting.width))
+        last = [history[name][-1] * 100 for name in ("train_error", "test_error")]
+        expected = [f(errors) for errors in last for f in (np.mean, partial(np.std, ddof=1))]
+        np.testing.assert_allclose([float(number) for number in numbers], expected, atol=0.0051)
+    stored = json.loads(output.read_text(encoding="utf-8"))
+    assert stored["numpy"] == np.__version__
+    assert stored["code"] == fingerprint(dependencies(train))
+    for run, setting, history in zip(stored["runs"], SETTINGS, serial, strict=True):
+        assert Setting(**run["setting"]) == setting
+        for name in history:
+            assert run[name] == history[name].tolist()
+
+
+def test_one_member_has_no_spread(capsys):
+    assert sweeps.main([*COMMAND, "--widths", "3", "--members", "1"]) == 0
+    assert "±" not in capsys.readouterr().out
+
+
+def test_the_defaults_are_the_published_experiment():
+    options = sweeps._parser().parse_args(["double-descent"])
+    settings, _ = sweeps._plan(options)
+    assert len(settings) == 28
+    assert settings[0] == Setting(width=2, epochs=1000, alpha=0.1)
+    assert (settings[-1].width, sum(setting.width for setting in settings)) == (400, 2515)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--widths", "4", "0"], "width must be at least 1, but it is 0"),
+        (["--widths", "4", "4"], "widths must be different"),
+        (["--batch-size", "101"], "batch_size must be between 1 and 100"),
+        (["--n-test", "101"], "n_train + n_test must be a multiple of 10"),
+        (["--label-noise", "1.5"], "label_noise must lie in [0, 1]"),
+        (["--beta", "1"], "beta must lie in [0, 1)"),
+        (["--dtype", "int"], "dtype must be"),
+        (["--every", "2"], "every must divide epochs"),
+        (["--jobs", "0"], "jobs must be at least 1"),
+        (["--output", "{tmp}/none/out.json"], "cannot write into the folder {tmp}/none: No such file"),
+        (["--output", "{tmp}"], "output must be a file"),
+        (["--output", "{tmp}/file/out.json"], "cannot write into the folder {tmp}/file: Not a directory"),
+        (["--cache", "{tmp}/file"], "{tmp}/file"),
+    ],
+)
+def test_wrong_arguments_are_found_before_the_work(tmp_path, capsys, monkeypatch, arguments, message):
+    monkeypatch.setattr(sweeps, "sweep", None)
+    (tmp_path / "file").touch()
+    filled = [argument.format(tmp=tmp_path) for argument in arguments]
+    assert sweeps.main([*COMMAND, *filled]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("sweeps: ")
+    assert message.replace("{tmp}", str(tmp_path)) in err
+
+
+@pytest.mark.parametrize("arguments", [[], ["triple-descent"], ["double-descent", "--widths", "2.5"]])
+def test_wrong_usage(capsys, arguments):
+    with pytest.raises(SystemExit) as exit:
+        sweeps.main(arguments)
+    assert exit.value.code == 2
+    assert "usage: python -m lib.sweeps" in capsys.readouterr().err
+
+
+def test_a_rate_that_is_too_large_fails_with_its_width(capsys):
+    assert sweeps.main([*COMMAND, "--widths", "3", "--alpha", "1e200", "--batch-size", "10"]) == 1
+    err = capsys.readouterr().err
+    assert "1 of 1 settings failed\nSetting(width=3," in err
+    assert "the learning rate is too large" in err
+
+
+@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_command_loses_nothing_that_was_finished(tmp_path, kill):
+    # Four widths of about a second each, one at a time; the signal comes when the first is done.
+    cache = tmp_path / "cache"
+    slow = [*COMMAND, "--widths", "20", "21", "22", "23", "--epochs", "3000", "--every", "1500"]
+    process = start(*slow, "--cache", str(cache))
+    children = []
+    try:
+        while not (cache.is_dir() and list(cache.glob("train-*"))):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.02)
+        children = psutil.Process(process.pid).children(recursive=True)
+        kept = {path: path.read_bytes() for path in cache.glob("train-*")}
+        # Ctrl-C reaches the whole group, kill -9 the command alone.
+        os.killpg(process.pid, kill) if kill == signal.SIGINT else process.kill()
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert out == ""
+    if kill == signal.SIGINT:
+        assert process.returncode == 130
+        assert f"interrupted; what was finished is in {cache}: the same command goes on from there" in err
+        assert "Traceback" not in err
+    psutil.wait_procs(children, timeout=30)
+    assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+    assert 1 <= len(kept) < 4
+
+    again = start(*slow, "--cache", str(cache))
+    out, err = again.communicate(timeout=300)
+    assert again.returncode == 0, err
+    assert [line.split()[0] for line in out.splitlines()[1:]] == ["20", "21", "22", "23"]
+    assert kept.items() <= {path: path.read_bytes() for path in cache.glob("train-*")}.items()
+    for setting in (Setting(width, 2, 100, 100, epochs=3000, every=1500) for width in (20, 23)):
+        kept_history = sweeps._read(sweeps._entry(cache, train, setting))
+        assert equal([kept_history], [train(setting)])
+
+
+# --- The cluster ---
+
+
+@pytest.fixture
+def cluster():
+    """Give joblib a Dask cluster of two processes on the loopback, on free ports."""
+    from dask.distributed import Client, LocalCluster
+
+    before = set(psutil.Process().children(recursive=True))
+    with (
+        LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            silence_logs="CRITICAL",
+        ) as cluster,
+        Client(cluster) as client,
+        parallel_config(backend="dask"),
+    ):
+        yield client
+    left = [p for p in set(psutil.Process().children(recursive=True)) - before if p.is_running()]
+    assert not [p for p in left if "resource_tracker" not in " ".join(p.cmdline())]
+
+
+def test_a_dask_worker_dies_and_nothing_is_lost(cluster, tmp_path, serial):
+    (tmp_path / "cache").mkdir()
+    settings = [(tmp_path, setting) for setting in SETTINGS]
+    assert equal(sweep(dies_once, settings, cache=tmp_path / "cache"), serial)
+    # It was begun twice: once by the worker that died, once by another.
+    assert len(list(tmp_path.glob("attempt*"))) == 2
+    assert len(list((tmp_path / "cache").iterdir())) == 4
+    assert sweep(threads, ["OPENBLAS_NUM_THREADS"]) == ["1"]
+
+
+def test_a_call_that_kills_every_dask_worker_is_reported(cluster):
+    with pytest.raises(SweepError, match=r"^1 of 1 settings failed\n1: KilledWorker"):
+        sweep(dies, [1])
+
+
+def test_a_dask_worker_without_the_module_is_reported(cluster):
+    with pytest.raises(SweepError, match=r"(?s)^1 of 1 settings failed\n.*different environments"):
+        sweep(square, [Unknown()])
+
+
+class Unknown:
+    """Travels as an object of a module that is nowhere."""
+
+    def __reduce__(self):
+        return importlib.import_module, ("a_module_that_is_nowhere",)
+
+
+# --- The page that shows all this ---
+
+
+def pieces(language):
+    page = (ROOT / "appendix" / "beyond-one-machine.md").read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.M | re.S)
+
+
+def test_the_code_of_the_page_runs(tmp_path):
+    """Its commands start a scheduler and a worker, on the loopback and free ports; its Python is a script."""
+    shared, here = str(tmp_path), tmp_path / "here"
+    here.mkdir()
+    _, *commands = [piece.strip().replace("/shared", shared) for piece in pieces("sh")]
+    local = ["--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0"]
+    options = {"scheduler": [*local, "--port", "0"], "worker": local}
+    body = "".join(piece.replace("/shared", shared) for piece in pieces("python"))
+    script = here / "page.py"
+    script.write_text('if __name__ == "__main__":\n' + textwrap.indent(body, "    "), encoding="utf-8")
+    started = []
+    try:
+        for command in commands:
+            program, role, *arguments = command.replace("--nworkers -1", "--nworkers 1").split()
+            tool = Path(sys.executable).with_name(program)
+            line = [tool, role, *arguments, *options[role]]
+            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            started.append(subprocess.Popen(line, cwd=tmp_path, **quiet))
+        while not (tmp_path / "scheduler.json").exists():
+            assert started[0].poll() is None
+            time.sleep(0.05)
+        run = subprocess.run([sys.executable, script], cwd=here, capture_output=True, text=True, timeout=240)
+    finally:
+        for process in reversed(started):
+            process.terminate()
+            process.wait(60)
+    assert run.returncode == 0, run.stderr
+    widths = [line.split()[0] for line in run.stdout.splitlines()]
+    assert widths == ["5", "20", "80"]
+    assert [len(list((folder / "sweeps").iterdir())) for folder in (here, tmp_path)] == [4, 3]
+
+
+def test_the_command_of_the_page_is_understood():
+    program, *commands = pieces("sh")[0].strip().split("python -m lib.sweeps ")
+    assert program == ""
+    options = sweeps._parser().parse_args(commands[0].split())
+    assert (options.jobs, options.cache) == (2, Path("sweeps"))
