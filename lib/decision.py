@@ -421,6 +421,59 @@ def least_squares_risk(X: ArrayLike, sigma: float) -> float:
     return float(sigma**2 * np.sum(1 / np.linalg.svd(X, compute_uv=False) ** 2))
 
 
+def least_norm_risk(n: ArrayLike, p: ArrayLike, sigma: ArrayLike, norm: ArrayLike = 1.0) -> NDArray:
+    r"""Risk of the least-squares fit of least norm, when the inputs are random: independent standard normal.
+
+    .. math:: R = \mathbb E \|\hat\theta - \theta\|^2 = \begin{cases}
+              \dfrac{\sigma^2 p}{n - p - 1} & p \le n - 2 \\[2ex]
+              \|\theta\|^2 \Big(1 - \dfrac np\Big) + \dfrac{\sigma^2 n}{p - n - 1} & p \ge n + 2
+              \end{cases}
+
+    and between, where the middle fraction has no finite mean, infinite unless sigma is 0.
+
+    Parameters
+    ----------
+    n, p
+        Number of examples and of parameters, whole numbers above 0; shapes broadcast, here and below.
+    sigma
+        Standard deviation of the noise, in units of y.
+    norm
+        Norm of the true theta, of which the risk depends on nothing else.
+
+    Returns
+    -------
+    NDArray
+        R: the expected squared error of a prediction at a fresh input, against the true mean.
+
+    Raises
+    ------
+    ValueError
+        If n or p is no whole number above 0, or sigma or norm is negative.
+
+    Notes
+    -----
+    Proved in chapter 5 of the book.  Its limit for large n and p: Hastie et al. (2022).
+
+    Examples
+    --------
+    >>> least_norm_risk(40, [20, 40, 80], sigma=0.5).round(4)
+    array([0.2632,    inf, 0.7564])
+    """
+    n, p = (_whole(name, value) for name, value in [("n", n), ("p", p)])
+    variance, square = np.square(nonnegative("sigma", sigma)), np.square(nonnegative("norm", norm))
+    bias2 = square * np.maximum(1 - n / p, 0)
+    spare = np.abs(n - p) - 1
+    noise = variance * np.minimum(n, p) / np.maximum(spare, 1)
+    return bias2 + np.where((spare > 0) | (variance == 0), noise, np.inf)
+
+
+def _whole(name: str, value: ArrayLike) -> NDArray:
+    array = np.asarray(value)
+    if array.dtype.kind not in "iu" or np.any(array < 1):
+        raise ValueError(f"{name} must hold whole numbers above 0, but it is {value}")
+    return array
+
+
 def james_stein(x: ArrayLike, sigma: float = 1.0, *, positive_part: bool = False) -> NDArray:
     r"""James and Stein's estimate of the mean vector of one normal observation.
 

@@ -118,6 +118,43 @@ def legendre_features(x: ArrayLike, degree: int, low: float = -1.0, high: float 
     return np.stack(P[: degree + 1], axis=-1)
 
 
+def relu_features(x: ArrayLike, Omega: ArrayLike) -> NDArray:
+    r"""Features of a hidden layer whose weights are fixed: only what follows them is trained.
+
+    .. math:: \phi_j(x) = \max(\omega_j^T x,\, 0), \qquad j = 1, \dots, p
+
+    Parameters
+    ----------
+    x
+        Inputs, of shape (..., n, d).
+    Omega
+        Weights, of shape (p, d), row j being omega_j; as a rule drawn at random.
+
+    Returns
+    -------
+    NDArray
+        Design matrix, of shape (..., n, p).
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, or an argument holds a nan.
+
+    Notes
+    -----
+    Rahimi and Recht (2007) proposed random features.
+
+    Examples
+    --------
+    >>> relu_features([[1.0, 2.0]], [[1.0, 1.0], [1.0, -1.0]])
+    array([[3., 0.]])
+    """
+    x, Omega = finite("x", x), finite("Omega", Omega)
+    if x.ndim < 2 or Omega.ndim != 2 or Omega.shape[1] != x.shape[-1]:
+        raise ValueError(f"Omega must have a column for each of x, {x.shape}, but its shape is {Omega.shape}")
+    return np.maximum(x @ Omega.T, 0)
+
+
 def _scaled(x: ArrayLike, low: float, high: float) -> NDArray:
     """Return x carried from [low, high] to [-1, 1]."""
     x = finite("x", x)
@@ -256,22 +293,22 @@ def mse_hessian(X: ArrayLike) -> NDArray:
 
 
 def least_squares(X: ArrayLike, y: ArrayLike) -> NDArray:
-    r"""Parameters of least norm among those that minimize the squared error.
+    r"""Parameters of least norm among those that minimize the squared error, for one data set or many.
 
-    .. math:: \hat\theta = X^+ y, \qquad \text{which is } (X^T X)^{-1} X^T y
-              \text{ when the columns of } X \text{ are independent}
+    .. math:: \hat\theta = X^+ y = \sum_{j:\, s_j > 0} \frac{u_j^T y}{s_j}\, v_j,
+              \qquad X = \sum_j s_j u_j v_j^T
 
     Parameters
     ----------
     X
-        Design matrix, of shape (n, p).
+        Design matrix, of shape (..., n, p): one for all data sets, or each its own.
     y
-        Responses, of shape (n,).
+        Responses, of shape (..., n).
 
     Returns
     -------
     NDArray
-        theta-hat, of shape (p,).
+        theta-hat, of shape (..., p).
 
     Raises
     ------
@@ -280,16 +317,23 @@ def least_squares(X: ArrayLike, y: ArrayLike) -> NDArray:
 
     Notes
     -----
-    One fit, of any X.  For many fits at once, of matrices with independent columns, see `least_squares_qr`.
+    Moore and Penrose's inverse, by the singular values s of X: the normal equations would square its
+    condition number.  A singular value below max(n, p) units of round-off of the largest counts as zero.
+    With independent columns `least_squares_qr` is faster and gives the same.
 
     Examples
     --------
     >>> least_squares([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]], [1.0, 4.0, 7.0]).round(12)
     array([1., 3.])
+    >>> least_squares([[3.0, 4.0]], [[5.0], [10.0]]).round(12)
+    array([[0.6, 0.8],
+           [1.2, 1.6]])
     """
-    _, X, y = _checked(np.zeros(np.shape(X)[-1:]), X, y)
-    # Through the singular values of X: the normal equations would square its condition number.
-    return np.linalg.lstsq(X, y)[0]
+    X, y = _data_sets(X, y)
+    U, s, Vt = np.linalg.svd(X, full_matrices=False)
+    negligible = s <= max(X.shape[-2:]) * np.finfo(s.dtype).eps * s.max(axis=-1, keepdims=True, initial=0)
+    coefficients = np.where(negligible, 0, np.vecmat(y, U) / np.where(negligible, 1, s))
+    return np.vecmat(coefficients, Vt)
 
 
 def least_squares_qr(X: ArrayLike, y: ArrayLike) -> NDArray:

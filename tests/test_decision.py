@@ -13,6 +13,7 @@ from lib.decision import (
     exact_risk,
     james_stein,
     james_stein_risk,
+    least_norm_risk,
     least_squares_risk,
     maximum_risk,
     monte_carlo_risk,
@@ -146,6 +147,26 @@ def test_least_squares_risk(rng):
     assert abs(risk - expected) < 4 * error
 
 
+def test_least_norm_risk_by_hand():
+    # 20 / (60 - 20 - 1) below the threshold; 4 (1 - 20/60) + 20 / (60 - 20 - 1) above, of sigma^2 = 1.
+    np.testing.assert_allclose(least_norm_risk(60, 20, 1.0, 2.0), 20 / 39, rtol=1e-15)
+    np.testing.assert_allclose(least_norm_risk(20, 60, 1.0, 2.0), 4 * 2 / 3 + 20 / 39, rtol=1e-15)
+    np.testing.assert_allclose(least_norm_risk(20, 60, 3.0, 2.0), 4 * 2 / 3 + 9 * 20 / 39, rtol=1e-15)
+    # No finite mean within one of the threshold; without noise, nothing but what the rows do not see.
+    assert np.isinf(least_norm_risk(20, [19, 20, 21], 0.1)).all()
+    np.testing.assert_allclose(least_norm_risk(20, [19, 20, 21, 40], 0.0), [0, 0, 1 / 21, 0.5], rtol=1e-12)
+
+
+@pytest.mark.parametrize("p", [5, 32])
+def test_least_norm_risk_is_measured(rng, p):
+    n, sigma, theta = 16, 0.7, np.full(p, 2 / p**0.5)
+    X = rng.normal(size=(4000, n, p))
+    y = X @ theta + rng.normal(0, sigma, (4000, n))
+    losses = np.square(np.vecmat(y, np.linalg.pinv(X).mT) - theta).sum(axis=1)
+    risk, error = monte_carlo_risk(losses)
+    assert abs(risk - least_norm_risk(n, p, sigma, 2.0)) < 4 * error
+
+
 def test_james_stein_by_hand():
     # |x|^2 = 4 in 4 dimensions, sigma^2 = 1/2: factor 1 - 2 * 0.5 / 4.
     x = np.array([[1.0, 1.0, 1.0, 1.0], [0.5, 0.0, 0.0, 0.0]])
@@ -225,6 +246,10 @@ HALVES = np.full((2, 2), 0.5)
         (lambda: least_squares_risk(np.ones((5, 2)), 1.0), "X"),
         (lambda: least_squares_risk(np.ones(5), 1.0), "X"),
         (lambda: least_squares_risk(np.ones((5, 1)), -1.0), "sigma"),
+        (lambda: least_norm_risk(0, 5, 1.0), "n"),
+        (lambda: least_norm_risk(5, [2, 2.5], 1.0), "p"),
+        (lambda: least_norm_risk(5, 2, -1.0), "sigma"),
+        (lambda: least_norm_risk(5, 2, 1.0, -1.0), "norm"),
         (lambda: james_stein([1.0, 2.0]), "x"),
         (lambda: james_stein([0.0, 0.0, 0.0]), "x"),
         (lambda: james_stein([1.0, 2.0, 3.0], 0.0), "sigma"),

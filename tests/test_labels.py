@@ -27,6 +27,10 @@ EXPECTED = {
         *(f"notes-eq-2-{k}" for k in range(6, 14)),
         *(f"notes-fig-2-{k}" for k in (2, 3)),
     ],
+    "05-double-descent": [
+        *(f"notes-fig-2-{k}" for k in (4, 5)),
+        *(f"notes-problem-2-{k}" for k in (3, 4)),
+    ],
 }
 PATTERNS = {
     "equation": r"^\$\$ \((notes-eq-[\w-]+)\)$",

@@ -13,6 +13,7 @@ from lib.linear_models import (
     mse_gradient,
     mse_hessian,
     polynomial_features,
+    relu_features,
     ridge,
 )
 
@@ -87,6 +88,32 @@ def test_least_squares_has_no_gradient_left(data):
 def test_least_squares_is_the_shortest_of_many():
     # Two equal columns: every (a, b) with a + b = 3 fits; the shortest is (1.5, 1.5).
     np.testing.assert_allclose(least_squares([[1.0, 1.0], [2.0, 2.0]], [3.0, 6.0]), [1.5, 1.5], rtol=1e-13)
+
+
+@pytest.mark.parametrize("shape", [(9, 3), (4, 4), (3, 9)])
+def test_least_squares_of_many_data_sets_is_that_of_each(rng, shape):
+    X, y = rng.normal(size=(5, *shape)), rng.normal(size=(2, 5, shape[0]))
+    theta, shared = least_squares(X, y), least_squares(X[0], y)
+    for member in np.ndindex(2, 5):
+        expected = np.linalg.lstsq(X[member[1]], y[member])[0]
+        np.testing.assert_allclose(theta[member], expected, rtol=1e-9)
+        np.testing.assert_allclose(shared[member], np.linalg.pinv(X[0]) @ y[member], rtol=1e-9)
+
+
+def test_least_squares_counts_round_off_as_zero(rng):
+    X = rng.normal(size=(6, 2)) @ rng.normal(size=(2, 5))
+    y = rng.normal(size=6)
+    np.testing.assert_allclose(least_squares(X, y), np.linalg.lstsq(X, y)[0], rtol=1e-9)
+    assert least_squares(np.zeros((3, 2)), np.ones(3)).tolist() == [0.0, 0.0]
+
+
+def test_relu_features(rng):
+    # (1, 2) and (1, -1) have products 3 and -1 with (1, 1) and (-1, 0): of the negative ones nothing is left.
+    assert relu_features([[1.0, 2.0]], [[1.0, 1.0], [-1.0, 0.0]]).tolist() == [[3.0, 0.0]]
+    x, Omega = rng.normal(size=(2, 5, 3)), rng.normal(size=(4, 3))
+    features = relu_features(x, Omega)
+    assert features.shape == (2, 5, 4)
+    np.testing.assert_allclose(features - relu_features(-x, Omega), x @ Omega.T, rtol=1e-12)
 
 
 def test_legendre_polynomials_by_hand():
@@ -228,7 +255,8 @@ def test_batched_fits_do_not_mutate_their_arguments(rng):
 def test_precision_is_kept():
     X, y, theta = (np.ones(shape, np.float32) for shape in [(2, 1), 2, 1])
     results = [mse(theta, X, y), mse_gradient(theta, X, y), mse_hessian(X), line_features(y)]
-    results += [least_squares_qr(X, y), ridge(X, y, 1.0), ridge(X, y, [1.0])]
+    results += [least_squares(X, y), least_squares_qr(X, y), ridge(X, y, 1.0), ridge(X, y, [1.0])]
+    results += [relu_features(X, X)]
     results += [legendre_features(y, 3), polynomial_features(y, 3, 0.0, 2.0)]
     for result in results:
         assert result.dtype == np.float32
@@ -269,14 +297,14 @@ def test_a_bad_design_matrix_is_named(X):
         least_squares(X, [1.0])
 
 
-def test_one_fit_at_a_time():
-    with pytest.raises(ValueError, match=r"^X must be one matrix"):
-        least_squares([X, X], [Y, Y])
-
-
 def test_other_bad_arguments_are_named():
     with pytest.raises(ValueError, match=r"^y must"):
         least_squares(X, [1.0])
+    with pytest.raises(ValueError, match=r"^y must"):
+        least_squares([X, X], [Y, Y, Y])
+    for x, Omega in [([1.0, 2.0], [[1.0, 2.0]]), ([[1.0, 2.0]], [1.0, 2.0]), ([[1.0]], [[1.0, 2.0]])]:
+        with pytest.raises(ValueError, match=r"^Omega must"):
+            relu_features(x, Omega)
     with pytest.raises(ValueError, match=r"^x must be a vector"):
         line_features([[1.0]])
     with pytest.raises(ValueError, match=r"^x must be finite"):
