@@ -4,7 +4,7 @@ Imports go one way, from the top of this list to the bottom::
 
     widgets -> plotting                              pictures; the only modules that know matplotlib
     training  ensembles                              runs and their records; fits to many data sets
-    optimizers  networks  linear_models  data        iterates and models
+    optimizers  flows  networks  linear_models  data   iterates and models
     decision                                         risks of estimators
     layers  losses  schedules                        the pieces they are made of
     initialization                                   how weights begin
