@@ -422,7 +422,7 @@ def soft_threshold(u: ArrayLike, threshold: ArrayLike) -> NDArray:
 
 
 def lasso(
-    X: ArrayLike, y: ArrayLike, penalty: ArrayLike, *, tolerance: float = 1e-10, max_sweeps: int = 10_000
+    X: ArrayLike, y: ArrayLike, penalty: ArrayLike, *, tolerance: float = 1e-8, max_sweeps: int = 10_000
 ) -> NDArray:
     r"""Parameters that minimize the squared error plus a penalty on their absolute values.
 

@@ -27,6 +27,11 @@ EXPECTED = {
         *(f"notes-eq-2-{k}" for k in range(6, 14)),
         *(f"notes-fig-2-{k}" for k in (2, 3)),
     ],
+    "06-regularization": [
+        *(f"notes-eq-2-{k}" for k in range(14, 25)),
+        "notes-fig-2-7",
+        "notes-problem-2-5",
+    ],
 }
 PATTERNS = {
     "equation": r"^\$\$ \((notes-eq-[\w-]+)\)$",
