@@ -253,7 +253,7 @@ def test_lasso_on_orthogonal_columns_is_a_soft_threshold(rng):
 @pytest.mark.parametrize("penalty", [0.5, 3.0, 10.0])
 def test_lasso_meets_the_conditions_of_optimality(rng, penalty):
     X, y = rng.normal(size=(20, 40)), rng.normal(size=20)
-    theta = lasso(X, y, penalty)
+    theta = lasso(X, y, penalty, tolerance=1e-11)
     slope = 2 * X.T @ (y - X @ theta)
     active = theta != 0
     assert 0 < active.sum() <= 20
@@ -263,11 +263,11 @@ def test_lasso_meets_the_conditions_of_optimality(rng, penalty):
 
 def test_a_lasso_of_many_data_sets_equals_separate_ones(rng):
     X, y, penalty = rng.normal(size=(3, 9, 4)), rng.normal(size=(2, 3, 9)), np.array([0.5, 1.0, 2.0])
-    together = lasso(X, y, penalty)
-    alone = [[lasso(X[j], y[i, j], penalty[j]) for j in range(3)] for i in range(2)]
+    together = lasso(X, y, penalty, tolerance=1e-11)
+    alone = [[lasso(X[j], y[i, j], penalty[j], tolerance=1e-11) for j in range(3)] for i in range(2)]
     np.testing.assert_allclose(together, alone, rtol=1e-8, atol=1e-10)
-    path = lasso(X[0], np.broadcast_to(y[0, 0], (3, 9)), penalty)
-    np.testing.assert_allclose(path[1], lasso(X[0], y[0, 0], 1.0), rtol=1e-8, atol=1e-10)
+    path = lasso(X[0], np.broadcast_to(y[0, 0], (3, 9)), penalty, tolerance=1e-11)
+    np.testing.assert_allclose(path[1], lasso(X[0], y[0, 0], 1.0, tolerance=1e-11), rtol=1e-8, atol=1e-10)
 
 
 def test_no_neighbour_beats_the_lasso(rng, data):
