@@ -21,7 +21,7 @@ from lib.schedules import Schedule, constant
 Gradient = Callable[[NDArray], NDArray]
 Rate = float | NDArray | Schedule
 
-_CHECKS = {"beta": fraction, "gamma": fraction, "eps": positive}
+_CHECKS = {"beta": fraction, "gamma": fraction, "eps": positive, "decay": nonnegative}
 
 
 def _checked(optimizer: Callable) -> Callable:
@@ -276,3 +276,74 @@ def adam(
         m_hat = m / (1 - beta ** (t + 1))
         v_hat = v / (1 - gamma ** (t + 1))
         theta = theta - alpha(t) * m_hat / (np.sqrt(v_hat) + eps)
+
+
+@_checked
+def adamw(
+    gradient: Gradient,
+    theta: ArrayLike,
+    alpha: Rate = 1e-3,
+    beta: ArrayLike = 0.9,
+    gamma: ArrayLike = 0.999,
+    eps: float = 1e-8,
+    decay: ArrayLike = 1e-2,
+) -> Iterator[NDArray]:
+    r"""Adam with decoupled weight decay: the parameters shrink by a share that no gradient scales.
+
+    .. math:: m_{t+1} = \beta m_t + (1 - \beta) g_t, \qquad
+              v_{t+1} = \gamma v_t + (1 - \gamma) g_t^2, \qquad m_0 = v_0 = 0
+
+    .. math:: \hat m = \frac{m_{t+1}}{1 - \beta^{t+1}}, \qquad
+              \hat v = \frac{v_{t+1}}{1 - \gamma^{t+1}}, \qquad
+              \theta_{t+1} = (1 - \alpha_t w)\, \theta_t - \alpha_t \frac{\hat m}{\sqrt{\hat v} + \epsilon}
+
+    Parameters
+    ----------
+    gradient
+        theta -> g, of the shape of theta: that of the loss alone, without a penalty.
+    theta
+        The start, theta_0.
+    alpha
+        Learning rate, a number or a schedule t -> alpha_t.
+    beta
+        Memory of the gradient, in [0, 1).
+    gamma
+        Memory of its square, in [0, 1).
+    eps
+        Floor of the denominator, in units of the gradient.
+    decay
+        w, not negative: a step takes the share alpha_t w of every parameter; 0 gives `adam`.
+
+    Yields
+    ------
+    NDArray
+        theta_0, theta_1, ... without end.
+
+    Raises
+    ------
+    ValueError
+        If alpha or decay is negative, beta or gamma lies outside [0, 1), eps is not positive, theta
+        holds a nan, or the gradient's shape is not that of theta.
+
+    Notes
+    -----
+    Loshchilov and Hutter (2019), algorithm 2, whose lambda is alpha w here.  `adam` on the loss plus
+    w/2 times the squared norm of theta is another method: there the penalty's gradient is divided by
+    the root of v-hat along with the rest.
+
+    Examples
+    --------
+    >>> iterates = adamw(lambda theta: 2 * theta, [1.0], alpha=0.1, decay=0.5)
+    >>> [round(next(iterates).item(), 3) for t in range(2)]
+    [1.0, 0.85]
+    """
+    m = np.zeros_like(theta)
+    v = np.zeros_like(theta)
+    for t in count():
+        yield theta
+        g = gradient(theta)
+        m = beta * m + (1 - beta) * g
+        v = gamma * v + (1 - gamma) * g**2
+        m_hat = m / (1 - beta ** (t + 1))
+        v_hat = v / (1 - gamma ** (t + 1))
+        theta = (1 - alpha(t) * decay) * theta - alpha(t) * m_hat / (np.sqrt(v_hat) + eps)

@@ -31,6 +31,11 @@ EXPECTED = {
         *(f"notes-fig-2-{k}" for k in (4, 5)),
         *(f"notes-problem-2-{k}" for k in (3, 4)),
     ],
+    "06-regularization": [
+        *(f"notes-eq-2-{k}" for k in range(14, 25)),
+        "notes-fig-2-7",
+        "notes-problem-2-5",
+    ],
 }
 PATTERNS = {
     "equation": r"^\$\$ \((notes-eq-[\w-]+)\)$",

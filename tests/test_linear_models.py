@@ -5,6 +5,7 @@ import pytest
 from helpers import check_gradient
 
 from lib.linear_models import (
+    lasso,
     least_squares,
     least_squares_qr,
     legendre_features,
@@ -15,6 +16,7 @@ from lib.linear_models import (
     polynomial_features,
     relu_features,
     ridge,
+    soft_threshold,
 )
 
 
@@ -250,6 +252,103 @@ def test_batched_fits_do_not_mutate_their_arguments(rng):
     least_squares_qr(X, y), ridge(X, y, penalty), legendre_features(y, 4), polynomial_features(y, 4)
     for array, before in zip((X, y, penalty), kept, strict=True):
         np.testing.assert_array_equal(array, before)
+
+
+# --- Lasso ---
+
+
+def test_the_soft_threshold_by_hand():
+    np.testing.assert_array_equal(soft_threshold([3.0, 1.0, 0.5, -0.5, -2.5], 1.0), [2, 0, 0, 0, -1.5])
+    np.testing.assert_array_equal(soft_threshold([3.0, -3.0], [[0.0], [2.0]]), [[3, -3], [1, -1]])
+
+
+def test_the_soft_threshold_minimizes_what_it_should(rng):
+    u, tau = rng.normal(size=50), 0.6
+    z = soft_threshold(u, tau)
+    best = (z - u) ** 2 / 2 + tau * np.abs(z)
+    for step in (1e-3, -1e-3, 0.1, -0.1):
+        assert ((z + step - u) ** 2 / 2 + tau * np.abs(z + step) > best).all()
+
+
+def test_lasso_on_orthogonal_columns_is_a_soft_threshold(rng):
+    Q = np.linalg.qr(rng.normal(size=(8, 4)))[0] * [1.0, 2.0, 3.0, 0.5]
+    y = rng.normal(size=8)
+    expected = soft_threshold(Q.T @ y, 0.25) / np.array([1, 4, 9, 0.25])
+    np.testing.assert_allclose(lasso(Q, y, 0.5), expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("penalty", [0.5, 3.0, 10.0])
+def test_lasso_meets_the_conditions_of_optimality(rng, penalty):
+    X, y = rng.normal(size=(20, 40)), rng.normal(size=20)
+    theta = lasso(X, y, penalty, tolerance=1e-11)
+    slope = 2 * X.T @ (y - X @ theta)
+    active = theta != 0
+    assert 0 < active.sum() <= 20
+    np.testing.assert_allclose(slope[active], penalty * np.sign(theta[active]), atol=1e-7)
+    assert (np.abs(slope[~active]) <= penalty + 1e-7).all()
+
+
+def test_a_lasso_of_many_data_sets_equals_separate_ones(rng):
+    X, y, penalty = rng.normal(size=(3, 9, 4)), rng.normal(size=(2, 3, 9)), np.array([0.5, 1.0, 2.0])
+    together = lasso(X, y, penalty, tolerance=1e-11)
+    alone = [[lasso(X[j], y[i, j], penalty[j], tolerance=1e-11) for j in range(3)] for i in range(2)]
+    np.testing.assert_allclose(together, alone, rtol=1e-8, atol=1e-10)
+    path = lasso(X[0], np.broadcast_to(y[0, 0], (3, 9)), penalty, tolerance=1e-11)
+    np.testing.assert_allclose(path[1], lasso(X[0], y[0, 0], 1.0, tolerance=1e-11), rtol=1e-8, atol=1e-10)
+
+
+def test_no_neighbour_beats_the_lasso(rng, data):
+    X, y = data
+    theta = lasso(X, y, 1.0)
+
+    def cost(theta):
+        return np.square(y - X @ theta).sum() + np.abs(theta).sum()
+
+    for _ in range(200):
+        assert cost(theta + 0.01 * rng.normal(size=3)) > cost(theta)
+
+
+def test_a_lasso_with_a_large_penalty_is_zero_and_with_a_small_one_least_squares(data):
+    X, y = data
+    largest = 2 * np.abs(X.T @ y).max()
+    np.testing.assert_array_equal(lasso(X, y, 1.0001 * largest), 0)
+    assert np.count_nonzero(lasso(X, y, 0.9999 * largest)) == 1
+    np.testing.assert_allclose(lasso(X, y, 1e-9), least_squares(X, y), rtol=1e-7)
+
+
+def test_the_lasso_changes_no_argument_and_says_when_it_gives_up(data):
+    X, y = data
+    before = X.copy(), y.copy()
+    lasso(X, y, 1.0)
+    np.testing.assert_array_equal(X, before[0])
+    np.testing.assert_array_equal(y, before[1])
+    with pytest.raises(ValueError, match=r"^max_sweeps = 1 "):
+        lasso(X, y, 1e-3, max_sweeps=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("penalty", 0.0),
+        ("penalty", float("nan")),
+        ("tolerance", 0.0),
+        ("max_sweeps", 0),
+        ("X", [[1.0, 0.0], [1.0, 0.0]]),
+        ("y", [1.0]),
+    ],
+)
+def test_a_bad_argument_of_the_lasso_is_named(name, value):
+    good = {"X": [[1.0, 0.0], [1.0, 1.0]], "y": [0.0, 3.0], "penalty": 1.0}
+    with pytest.raises(ValueError, match=f"^{name} must"):
+        lasso(**{**good, name: value})
+
+
+def test_other_bad_arguments_of_the_lasso_are_named():
+    for penalty in ([1.0, 2.0], [[1.0], [2.0]]):
+        with pytest.raises(ValueError, match=r"^penalty must broadcast"):
+            lasso(X, Y, penalty)
+    with pytest.raises(ValueError, match=r"^threshold must"):
+        soft_threshold(1.0, -1.0)
 
 
 def test_precision_is_kept():

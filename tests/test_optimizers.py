@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from helpers import take
 
-from lib.optimizers import adam, momentum, nesterov, sgd
+from lib.optimizers import adam, adamw, momentum, nesterov, sgd
 
-OPTIMIZERS = [sgd, momentum, nesterov, adam]
-WITH_MEMORY = [momentum, nesterov, adam]
+OPTIMIZERS = [sgd, momentum, nesterov, adam, adamw]
 every_optimizer = pytest.mark.parametrize("optimizer", OPTIMIZERS)
 
 
@@ -55,6 +54,35 @@ def test_adam_by_hand():
     # theta_2 = 0.95 - 0.1 * 1.94736842... / 3.95038973... = 0.9007043974...
     by_hand = [1, 0.95, 0.9007043974405840]
     assert steps_from_one(adam, beta=0.9, gamma=0.99, eps=2.0) == pytest.approx(by_hand, rel=1e-14)
+
+
+def test_adamw_by_hand():
+    # As above, and a step takes alpha w = 0.1 * 0.5 of theta: theta_1 = 0.95 * 1 - 0.05 = 0.9.
+    # g_1 = 1.8: m_2 = 0.18 + 0.18 = 0.36, m-hat = 0.36 / 0.19;
+    # v_2 = 0.99 * 0.04 + 0.01 * 3.24 = 0.072, v-hat = 0.072 / 0.0199, its root 1.90212145...
+    # theta_2 = 0.95 * 0.9 - 0.1 * 1.89473684... / 3.90212145... = 0.806443496...
+    by_hand = [1, 0.9, 0.855 - 0.1 * (36 / 19) / (np.sqrt(720 / 199) + 2)]
+    found = steps_from_one(adamw, beta=0.9, gamma=0.99, eps=2.0, decay=0.5)
+    assert found == pytest.approx(by_hand, rel=1e-14)
+
+
+def test_adamw_without_gradient_only_decays():
+    thetas = take(adamw(lambda theta: 0 * theta, [1.0, -8.0], lambda t: [0.5, 0.25][t], decay=0.5), 3)
+    # (1 - 0.25) = 3/4, then (1 - 0.125) = 7/8 of that.
+    np.testing.assert_array_equal(thetas, [[1, -8], [0.75, -6], [0.65625, -5.25]])
+
+
+def test_adamw_without_decay_is_adam_to_the_last_bit(rng):
+    gradient, start = bowl(rng)
+    found = take(adamw(gradient, start, 0.1, decay=0), 50)
+    np.testing.assert_array_equal(found, take(adam(gradient, start, 0.1), 50))
+
+
+def test_a_large_gradient_decays_no_less_than_a_small_one():
+    # What "decoupled" means: with entries scaled by 10^6 Adam's part is the same, and so is the decay.
+    scale = np.array([1e-3, 1.0, 1e3])
+    *_, last = take(adamw(lambda theta: scale * np.ones(3), np.ones(3), 0.01, eps=1e-300, decay=0.3), 50)
+    np.testing.assert_allclose(last, last[0], rtol=1e-12)
 
 
 def test_adam_without_eps_starts_with_alpha_whatever_the_scale():
@@ -166,6 +194,7 @@ def test_step_t_takes_the_rate_of_t_from_zero_on(optimizer):
     rates = [0.1, 0.0, 0.4, 0.8]
     direction = [1 - 0.5 ** (t + 1) for t in range(4)] if optimizer in (momentum, nesterov) else [1] * 4
     settings = {"beta": 0.5} if optimizer is not sgd else {}
+    settings |= {"decay": 0.0} if optimizer is adamw else {}
     thetas = take(optimizer(lambda theta: np.ones(1), [0.0], lambda t: rates[t], **settings), 5)
     np.testing.assert_allclose(-np.diff(thetas, axis=0)[:, 0], np.multiply(rates, direction), rtol=1e-7)
 
@@ -244,7 +273,7 @@ def test_a_gradient_that_reuses_its_array_does_no_harm(rng, optimizer):
 @every_optimizer
 @pytest.mark.parametrize("number", [float, np.float64])
 def test_float32_is_kept(optimizer, number):
-    names = inspect.signature(optimizer).parameters.keys() & {"beta", "gamma", "eps"}
+    names = inspect.signature(optimizer).parameters.keys() & {"beta", "gamma", "eps", "decay"}
     settings = {name: number(0.5) for name in names}
     start = np.ones(2, np.float32)
     for alpha in (number(0.1), lambda t: number(0.1)):
@@ -264,7 +293,8 @@ def test_float64_is_the_default_and_the_shape_is_free(optimizer, start):
 def test_an_ensemble_equals_separate_runs(rng, optimizer):
     gradient, _ = bowl(rng)
     start = rng.normal(size=(3, 4))
-    names = ["alpha", *(inspect.signature(optimizer).parameters.keys() & {"beta", "gamma"})]
+    # Sorted, because the order of a set changes from run to run.
+    names = sorted(inspect.signature(optimizer).parameters.keys() & {"alpha", "beta", "gamma", "decay"})
     settings = {name: rng.uniform(0.1, 0.9, 3) for name in names}
     together = take(optimizer(gradient, start, **{name: s[:, None] for name, s in settings.items()}), 40)
     for i in range(3):
@@ -284,6 +314,7 @@ BAD = [
     ],
     *[("gamma", value) for value in (-0.1, 1, 1.5, NAN, [0.9, 0.9, 0.9])],
     *[("eps", value) for value in (0, -1e-8, NAN, None)],
+    *[("decay", value) for value in (-0.1, NAN, None, [0.1, 0.1, 0.1])],
 ]
 
 
