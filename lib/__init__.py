@@ -4,7 +4,8 @@ Imports go one way, from the top of this list to the bottom::
 
     widgets -> plotting                              pictures; the only modules that know matplotlib
     training  ensembles                              runs and their records; fits to many data sets
-    optimizers  networks  linear_models  data        iterates and models
+    optimizers  networks  linear_models              iterates and models
+    data  augmentation                               what they see
     decision                                         risks of estimators
     layers  losses  schedules                        the pieces they are made of
     initialization                                   how weights begin

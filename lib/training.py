@@ -57,22 +57,22 @@ def minibatches(
     >>> [len(batch) for batch in epoch], sorted(np.concatenate(epoch).tolist())
     ([2, 2, 1], [0, 1, 2, 3, 4])
     """
-    n = _rows(arrays)
+    total = _rows(arrays)
     if rows is None:
-        deck = np.broadcast_to(np.arange(n), (*ensemble("members", members), n))
+        deck = np.broadcast_to(np.arange(total), (*ensemble("members", members), total))
     else:
         deck = np.asarray(rows)
         if members is not None or deck.ndim == 0 or deck.size == 0 or deck.dtype.kind not in "iu":
             raise ValueError("rows must hold whole numbers, at least one, and brings its members along")
-        if deck.min() < 0 or deck.max() >= n:
-            raise ValueError(f"rows must lie in 0 ... {n - 1}, but they lie in {deck.min()} ... {deck.max()}")
-    length = deck.shape[-1]
-    count("batch_size", batch_size, high=length)
+        if deck.min() < 0 or deck.max() >= total:
+            raise ValueError(f"rows must lie in 0 ... {total - 1}, not in {deck.min()} ... {deck.max()}")
+    n = deck.shape[-1]
+    count("batch_size", batch_size, high=n)
 
     def batches() -> Iterator[tuple[NDArray, ...]]:
         while True:
             order = rng.permuted(deck, axis=-1)
-            for start in range(0, length, batch_size):
+            for start in range(0, n, batch_size):
                 batch = order[..., start : start + batch_size]
                 yield tuple(array[batch] for array in arrays)
 
