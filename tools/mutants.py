@@ -3,10 +3,10 @@
     python -m tools.mutants [--only NAME]... [--skip-chapters]
 
 The faults are listed in tests/mutants.toml.  Each is planted in a copy of the checkout, never in the
-checkout itself.  There the unit tests of each module run, with its doctests, and then the chapters alone,
-by their own outputs and checks.  The unit tests must notice every fault, the chapters those marked with
-`chapter = true`.  The exit code is 1 if a fault survives what must notice it, and 2 if a run tells
-nothing: tests that fail without a fault, or that never ran.
+checkout itself.  There the unit tests of each module run, with its doctests, and then the chapter that the
+fault names, if it names one, alone, by its own outputs and checks.  Both must notice.  The exit code is 1 if
+a fault survives what must notice it, and 2 if a run tells nothing: tests that fail without a fault, or that
+never ran.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tools.notebooks import ROOT
 
-SURVIVED, KILLED = "SURVIVED", "killed"
+SURVIVED, KILLED, NOT_ASKED = "SURVIVED", "killed", "-"
 
 
 def read_mutants() -> list[dict]:
@@ -71,12 +71,6 @@ def plant(mutant: dict, copy: Path) -> str:
     return original
 
 
-def survives(mutant: dict, verdicts: dict[str, str]) -> bool:
-    """Tell whether a suite that must notice this fault did not."""
-    must_notice = ["unit tests", *(["chapters"] if mutant.get("chapter", False) else [])]
-    return any(verdicts.get(suite) is SURVIVED for suite in must_notice)
-
-
 def main() -> int:
     """Run the faults that the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m tools.mutants", description=__doc__.splitlines()[0])
@@ -96,26 +90,27 @@ def main() -> int:
         imported = run(["-c", "import lib; print(lib.__file__)"], copy).stdout.strip()
         if not Path(imported).is_relative_to(copy):
             stop(f"the tests would import {imported or 'no lib at all'}, not the copy in {copy}")
-        suites = {
-            "unit tests": [*(f"tests/test_{m.stem}.py" for m in sorted(copy.glob("lib/[!_]*.py"))), "lib"]
+        units = [*(f"tests/test_{m.stem}.py" for m in sorted(copy.glob("lib/[!_]*.py"))), "lib"]
+        chapters = {
+            mutant["name"]: f"chapters/{mutant['chapter']}.ipynb"
+            for mutant in chosen
+            if "chapter" in mutant and not options.skip_chapters
         }
-        if not options.skip_chapters:
-            suites["chapters"] = ["chapters"]
-        for name, paths in suites.items():
+        for paths in (units, *([path] for path in sorted(set(chapters.values())))):
             if verdict(paths, copy) is not SURVIVED:
-                stop(f"the {name} fail without any fault")
+                stop(f"{' '.join(paths)} fail without any fault")
 
         width = max(len(mutant["name"]) for mutant in chosen)
-        print(f"{'mutant':{width}} | " + " | ".join(f"{name:10}" for name in suites))
+        print(f"{'mutant':{width}} | unit tests | chapter")
         survivors = 0
         for mutant in chosen:
             original = plant(mutant, copy)
-            verdicts = {name: verdict(paths, copy) for name, paths in suites.items()}
+            by_tests = verdict(units, copy)
+            path = chapters.get(mutant["name"])
+            by_chapter = verdict([path], copy) if path else NOT_ASKED
             (copy / mutant["file"]).write_text(original, encoding="utf-8")
-            print(
-                f"{mutant['name']:{width}} | " + " | ".join(f"{v:10}" for v in verdicts.values()), flush=True
-            )
-            survivors += survives(mutant, verdicts)
+            print(f"{mutant['name']:{width}} | {by_tests:10} | {by_chapter}", flush=True)
+            survivors += SURVIVED in (by_tests, by_chapter)
     print(f"{len(chosen) - survivors} of {len(chosen)} faults noticed by all that must notice them")
     return int(survivors > 0)
 
