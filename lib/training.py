@@ -314,7 +314,7 @@ def early_stopping(
                 np.where(better, t, step),
                 np.where(better, s, least),
             )
-        running = running & (t - step < patience)
+        running = t - step < patience
         if not running.any():
             break
     return Stopped(best, step, least, stop)
