@@ -306,7 +306,7 @@ def early_stopping(
             best, step, least = theta, np.zeros(theta.shape[:-1], int), np.full(theta.shape[:-1], np.inf)
             stop, running = step, np.ones(theta.shape[:-1], bool)
         stop = np.where(running, t, stop)
-        if t % every == 0:
+        if not t % every:
             s = np.where(running, score(theta), 0)
             better = running & (_finite_at("score", s, t) < least)
             best, step, least = (
