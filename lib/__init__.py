@@ -6,7 +6,8 @@ Imports go one way, from the top of this list to the bottom::
     sweeps                                           many settings in parallel, from the shell too
     double_descent                                   an experiment, whole
     training  ensembles                              runs and their records; fits to many data sets
-    optimizers  flows  networks  linear_models  data   iterates and models
+    optimizers  flows  networks  linear_models       iterates and models
+    data  augmentation                               what they see
     decision                                         risks of estimators
     layers  losses  schedules                        the pieces they are made of
     initialization                                   how weights begin

@@ -393,3 +393,42 @@ def corrupt_labels(y: ArrayLike, share: float, rng: np.random.Generator, n_class
     wrong = rng.choice(len(y), round(share * len(y)), replace=False)
     y[wrong] = (y[wrong] + rng.integers(1, n_classes, len(wrong))) % n_classes
     return y
+
+
+def split_rows(
+    n: int, *sizes: int, rng: np.random.Generator, members: int | None = None
+) -> tuple[NDArray, ...]:
+    r"""Deal the rows of a data set to sets that have none in common: to train on, to validate on, ...
+
+    Parameters
+    ----------
+    n
+        Number of examples.
+    sizes
+        How many rows each set gets; together at most n.
+    rng
+        Source of randomness: one permutation for each member.
+    members
+        Number of such deals; without it there is one.
+
+    Returns
+    -------
+    tuple of NDArray
+        Row numbers in 0 ... n - 1, of shape (size,), or (members, size), one array for each size.
+
+    Raises
+    ------
+    ValueError
+        If there is no size, one is no positive whole number, their sum exceeds n, or members < 1.
+
+    Examples
+    --------
+    >>> train, held_out = split_rows(5, 3, 2, rng=np.random.default_rng(0))
+    >>> sorted([*train.tolist(), *held_out.tolist()])
+    [0, 1, 2, 3, 4]
+    """
+    count("n", n)
+    if not sizes or sum(count("sizes", size) for size in sizes) > n:
+        raise ValueError(f"sizes must be at least one number, and at most {n} together, but they are {sizes}")
+    order = rng.permuted(np.broadcast_to(np.arange(n), (*ensemble("members", members), n)), axis=-1)
+    return tuple(np.split(order[..., : sum(sizes)], np.cumsum(sizes)[:-1], axis=-1))

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lib.checks import count, ensemble
+from lib.checks import count, ensemble, fraction
 from lib.initialization import Initializer, independent
 
 HE = independent()
@@ -130,6 +130,42 @@ def gelu() -> Layer:
             return (), dh * ((1 + t) + f * (1 - t**2) * du) / 2
 
         return f * (1 + t) / 2, pullback
+
+    return Layer(_no_parameters, apply)
+
+
+def dropout(rate: float, rng: np.random.Generator) -> Layer:
+    r"""Set each unit of each example to zero with probability `rate`, and enlarge those that are kept.
+
+    .. math:: h' = \frac{z}{q}\, h, \qquad z \in \{0, 1\}, \qquad P(z = 1) = q = 1 - \text{rate}
+
+    Parameters
+    ----------
+    rate
+        Probability that a unit is dropped, in [0, 1).
+    rng
+        Source of randomness: each call of `apply` draws a mask of the shape of h.
+
+    Returns
+    -------
+    Layer
+        Without parameters; h' has the shape of h, and mean h.
+
+    Raises
+    ------
+    ValueError
+        If rate lies outside [0, 1).
+
+    Notes
+    -----
+    Srivastava et al. (2014), with the factor 1/q in training instead of q afterwards.  A network for
+    prediction is the same one without these layers: it has the same parameters.
+    """
+    q = 1 - float(fraction("rate", rate))
+
+    def apply(_: tuple, h: NDArray) -> tuple:
+        z = (rng.random(h.shape) < q).astype(h.dtype) / q
+        return z * h, lambda dh: ((), z * dh)
 
     return Layer(_no_parameters, apply)
 

@@ -53,6 +53,31 @@ def squared_error(f: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
     return np.square(residual).sum(axis=(-2, -1)) / n, 2 / n * residual
 
 
+def log_softmax(f: NDArray) -> NDArray:
+    r"""Logarithm of the softmax of the outputs.
+
+    .. math:: \log p_k = f_k - \log \sum_j e^{f_j}
+
+    Parameters
+    ----------
+    f
+        Outputs before the softmax, of shape (..., K).
+
+    Returns
+    -------
+    NDArray
+        Log-probabilities, of shape (..., K).  They are outputs with the same softmax.
+
+    Examples
+    --------
+    >>> log_softmax(np.array([0.0, 0.0])).round(6)
+    array([-0.693147, -0.693147])
+    """
+    # Subtracting the largest output changes no probability and keeps exp from overflowing.
+    shifted = f - f.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
 def cross_entropy(f: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
     r"""Mean cross-entropy of the softmax of f, and its gradient.
 

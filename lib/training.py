@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,11 @@ class DivergenceError(ArithmeticError):
 
 
 def minibatches(
-    *arrays: NDArray, batch_size: int, rng: np.random.Generator, members: int | None = None
+    *arrays: NDArray,
+    batch_size: int,
+    rng: np.random.Generator,
+    members: int | None = None,
+    rows: NDArray | None = None,
 ) -> Iterator[tuple[NDArray, ...]]:
     """Yield batches of rows without end: each epoch visits every row once, in a new random order.
 
@@ -30,6 +35,9 @@ def minibatches(
         Source of randomness: one order is drawn per epoch and member.
     members
         Size of an ensemble in which each member has its own order; without it there is one order.
+    rows
+        Rows that an epoch visits, of shape (m,), or (members, m) if each member has its own, in place of all:
+        a training set, say, or a bootstrap sample, in which a row may occur twice.
 
     Yields
     ------
@@ -39,7 +47,8 @@ def minibatches(
     Raises
     ------
     ValueError
-        If the arrays differ in length or are missing, batch_size lies outside 1 ... n, or members < 1.
+        If the arrays differ in length or are missing, rows is not among theirs or comes with members,
+        batch_size lies outside 1 ... n (of m, if there are rows), or members < 1.
 
     Examples
     --------
@@ -48,16 +57,24 @@ def minibatches(
     >>> [len(batch) for batch in epoch], sorted(np.concatenate(epoch).tolist())
     ([2, 2, 1], [0, 1, 2, 3, 4])
     """
-    n = _rows(arrays)
+    total = _rows(arrays)
+    if rows is None:
+        deck = np.broadcast_to(np.arange(total), (*ensemble("members", members), total))
+    else:
+        deck = np.asarray(rows)
+        if members is not None or deck.ndim == 0 or deck.size == 0 or deck.dtype.kind not in "iu":
+            raise ValueError("rows must hold whole numbers, at least one, and brings its members along")
+        if deck.min() < 0 or deck.max() >= total:
+            raise ValueError(f"rows must lie in 0 ... {total - 1}, not in {deck.min()} ... {deck.max()}")
+    n = deck.shape[-1]
     count("batch_size", batch_size, high=n)
-    deck = np.broadcast_to(np.arange(n), (*ensemble("members", members), n))
 
     def batches() -> Iterator[tuple[NDArray, ...]]:
         while True:
             order = rng.permuted(deck, axis=-1)
             for start in range(0, n, batch_size):
-                rows = order[..., start : start + batch_size]
-                yield tuple(array.take(rows, axis=0) for array in arrays)
+                batch = order[..., start : start + batch_size]
+                yield tuple(array.take(batch, axis=0) for array in arrays)
 
     return batches()
 
@@ -222,3 +239,82 @@ def trajectory(iterates: Iterator[NDArray], n_steps: int) -> NDArray:
         If an iterate is not finite.
     """
     return record(iterates, n_steps, theta=lambda theta: theta)[1]["theta"]
+
+
+class Stopped(NamedTuple):
+    """What early stopping returns: the best iterate, its step and score, and the step of the stop."""
+
+    theta: NDArray
+    step: NDArray
+    score: NDArray
+    stop: NDArray
+
+
+def early_stopping(
+    iterates: Iterator[NDArray],
+    score: Callable[[NDArray], NDArray],
+    patience: int,
+    max_steps: int,
+    every: int = 1,
+) -> Stopped:
+    r"""Follow an optimizer until its score has not improved for a while, and return the best iterate.
+
+    .. math:: \hat t = \arg\min_{t \le T} s(\theta_t), \qquad
+              T = \text{the first } t \text{ without a new least score in } (t - \text{patience}, t]
+
+    Parameters
+    ----------
+    iterates
+        theta_0, theta_1, ..., of shape (..., P), from `lib.optimizers`.
+    score
+        theta -> s, of shape (...), less is better: a loss on validation data.
+    patience
+        Steps to wait for an improvement.
+    max_steps
+        Stop there at the latest.
+    every
+        The score is evaluated at t = 0, every, 2 every, ...
+
+    Returns
+    -------
+    Stopped
+        theta (..., P) and, each of shape (...), the step and the score of the best iterate, the earliest
+        one if there are several, and the step of the stop.  Each member of an ensemble stops on its own,
+        with the same result as alone.
+
+    Raises
+    ------
+    ValueError
+        If patience, max_steps or every is no positive whole number.
+    DivergenceError
+        If the score of a member that has not yet stopped is not finite.
+
+    Notes
+    -----
+    Prechelt (1998).
+
+    Examples
+    --------
+    >>> path = iter(np.array([[4.0], [3.0], [1.0], [0.0], [-1.0], [2.0]]))
+    >>> found = early_stopping(path, lambda theta: (theta[..., 0] - 2) ** 2, patience=2, max_steps=9)
+    >>> found.theta.tolist(), int(found.step), float(found.score), int(found.stop)
+    ([3.0], 1, 1.0, 3)
+    """
+    count("patience", patience), count("max_steps", max_steps), count("every", every)
+    for t, theta in enumerate(islice(iterates, max_steps + 1)):
+        if t == 0:
+            best, step, least = theta, np.zeros(theta.shape[:-1], int), np.full(theta.shape[:-1], np.inf)
+            stop, running = step, np.ones(theta.shape[:-1], bool)
+        stop = np.where(running, t, stop)
+        if not t % every:
+            s = np.where(running, score(theta), 0)
+            better = running & (_finite_at("score", s, t) < least)
+            best, step, least = (
+                np.where(better[..., None], theta, best),
+                np.where(better, t, step),
+                np.where(better, s, least),
+            )
+        running = t - step < patience
+        if not running.any():
+            break
+    return Stopped(best, step, least, stop)

@@ -5,7 +5,15 @@ import hashlib
 import numpy as np
 import pytest
 
-from lib.data import corrupt_labels, line, mnist1d, mnist1d_steps, mnist1d_templates, sine
+from lib.data import (
+    corrupt_labels,
+    line,
+    mnist1d,
+    mnist1d_steps,
+    mnist1d_templates,
+    sine,
+    split_rows,
+)
 from lib.linear_models import least_squares, line_features
 
 
@@ -299,3 +307,29 @@ def test_ends_of_label_noise(rng):
 def test_bad_arguments_of_label_noise_are_named(rng, share, n_classes, name):
     with pytest.raises(ValueError, match=f"^{name} must"):
         corrupt_labels([0, 0], share, rng, n_classes)
+
+
+# --- Splits ---
+
+
+@pytest.mark.parametrize("members", [None, 4])
+def test_the_parts_of_a_split_have_no_row_in_common(rng, members):
+    parts = split_rows(10, 5, 3, 2, rng=rng, members=members)
+    lead = () if members is None else (members,)
+    assert [part.shape for part in parts] == [(*lead, 5), (*lead, 3), (*lead, 2)]
+    for deal in np.concatenate(parts, axis=-1).reshape(-1, 10):
+        assert sorted(deal) == list(range(10))
+
+
+def test_a_split_is_random_for_each_member_and_may_leave_rows_over(rng):
+    (rows,) = split_rows(20, 10, rng=rng, members=2000)
+    assert len({tuple(row) for row in rows}) == 2000
+    # Each row is among the ten with probability one half.
+    assert np.abs(np.bincount(rows.ravel()) - 1000).max() < 4 * np.sqrt(2000 / 4)
+    assert all(len(set(row)) == 10 for row in rows)
+
+
+@pytest.mark.parametrize("sizes", [(), (0, 3), (6, 5), (2.5,)])
+def test_bad_sizes_are_named(rng, sizes):
+    with pytest.raises(ValueError, match=r"^sizes must"):
+        split_rows(10, *sizes, rng=rng)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lib.initialization import independent
-from lib.layers import gelu, linear, relu, serial, tanh
+from lib.layers import dropout, gelu, linear, relu, serial, tanh
 
 
 def test_linear_by_hand():
@@ -124,3 +124,53 @@ def test_nothing_is_mutated(rng):
 def test_bad_sizes_are_named(sizes, name):
     with pytest.raises(ValueError, match=name):
         linear(*sizes)
+
+
+# --- Dropout ---
+
+
+def test_dropout_zeroes_or_enlarges_and_passes_the_gradient_of_the_kept(rng):
+    h = rng.normal(size=(50, 40))
+    before = h.copy()
+    dropped, pullback = dropout(0.2, rng).apply((), h)
+    np.testing.assert_array_equal(h, before)
+    kept = dropped != 0
+    np.testing.assert_allclose(dropped[kept], h[kept] / 0.8, rtol=1e-14)
+    params, dh = pullback(np.full(h.shape, 4.0))
+    assert params == ()
+    np.testing.assert_allclose(dh, np.where(kept, 5.0, 0.0), rtol=1e-14)
+
+
+@pytest.mark.parametrize("rate", [0.2, 0.5, 0.75])
+def test_dropout_keeps_the_mean(rng, rate):
+    h = np.full((20_000, 3), 2.0)
+    dropped, _ = dropout(rate, rng).apply((), h)
+    # A unit is 2/q with probability q: variance 4 (1 - q)/q.
+    se = np.sqrt(4 * rate / (1 - rate) / len(h))
+    assert np.abs(dropped.mean(axis=0) - 2).max() < 4 * se
+    assert (dropped == 0).mean() == pytest.approx(rate, abs=4 * np.sqrt(rate * (1 - rate) / h.size))
+
+
+def test_every_unit_of_every_example_of_every_member_has_its_own_mask(rng):
+    dropped, _ = dropout(0.5, rng).apply((), np.ones((30, 40, 20)))
+    for axis in range(3):
+        # Two neighbours along an axis are dropped together with probability 1/4.
+        first, second = (np.take(dropped == 0, side, axis) for side in (range(1, 20, 2), range(0, 19, 2)))
+        together = (first & second).mean()
+        assert together == pytest.approx(0.25, abs=4 * np.sqrt(0.25 * 0.75 / first.size))
+
+
+def test_each_call_draws_a_new_mask_and_no_rate_is_the_identity(rng):
+    layer, h = dropout(0.5, rng), np.ones((5, 20))
+    assert not np.array_equal(layer.apply((), h)[0], layer.apply((), h)[0])
+    np.testing.assert_array_equal(dropout(0, rng).apply((), h)[0], h)
+
+
+def test_dropout_keeps_single_precision(rng):
+    assert dropout(0.5, rng).apply((), np.ones((5, 2), np.float32))[0].dtype == np.float32
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1, float("nan")])
+def test_a_bad_rate_is_named(rng, rate):
+    with pytest.raises(ValueError, match=r"^rate must"):
+        dropout(rate, rng)

@@ -12,6 +12,7 @@ from lib.losses import (
     cross_entropy_loss,
     error_rate,
     kl_loss,
+    log_softmax,
     power_loss,
     squared_error,
     squared_loss,
@@ -207,3 +208,8 @@ def test_classes_that_do_not_fit(loss, y):
 def test_error_rate_of_a_nan():
     with pytest.raises(ValueError, match=r"^f must be finite"):
         error_rate(np.array([[np.nan, 0.0]]), np.array([0]))
+
+
+def test_log_softmax_by_hand():
+    log_p = log_softmax(np.array([[0.0, np.log(3)], [1000.0, 0.0]]))
+    np.testing.assert_allclose(log_p, [[np.log(0.25), np.log(0.75)], [0, -1000]], rtol=1e-14)

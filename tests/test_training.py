@@ -10,7 +10,15 @@ from tqdm.std import tqdm
 
 from lib import training
 from lib.optimizers import sgd
-from lib.training import DivergenceError, minibatches, random_batches, record, stochastic, trajectory
+from lib.training import (
+    DivergenceError,
+    early_stopping,
+    minibatches,
+    random_batches,
+    record,
+    stochastic,
+    trajectory,
+)
 
 both_samplers = pytest.mark.parametrize("sampler", [minibatches, random_batches])
 
@@ -251,3 +259,113 @@ def test_a_metric_that_overflows_is_reported_by_name_and_step():
     iterates = sgd(lambda theta: 2 * theta, [1.0], alpha=10)
     with pytest.raises(DivergenceError, match=r"^loss is no longer finite at step 150"):
         record(iterates, 200, 50, loss=lambda theta: theta**2)
+
+
+# --- Rows of one's own ---
+
+
+def test_batches_of_given_rows_visit_these_and_as_often_as_given(rng):
+    rows = np.array([[0, 0, 3, 5, 7], [1, 2, 2, 2, 9]])
+    batches = minibatches(np.arange(10), batch_size=2, rng=rng, rows=rows)
+    for _ in range(3):
+        epoch = [batch for (batch,) in islice(batches, 3)]
+        assert [batch.shape for batch in epoch] == [(2, 2), (2, 2), (2, 1)]
+        np.testing.assert_array_equal(np.sort(np.concatenate(epoch, axis=1)), rows)
+    np.testing.assert_array_equal(rows, [[0, 0, 3, 5, 7], [1, 2, 2, 2, 9]])
+
+
+def test_all_rows_are_the_default():
+    whole, given = (
+        take(minibatches(np.arange(7), batch_size=3, rng=np.random.default_rng(2), rows=rows), 6)
+        for rows in (None, np.arange(7))
+    )
+    for (a,), (b,) in zip(whole, given, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("more", "name"),
+    [
+        ({"rows": np.array([0, 5])}, "rows"),
+        ({"rows": np.array([-1, 2])}, "rows"),
+        ({"rows": np.array([0.0, 2.0])}, "rows"),
+        ({"rows": np.array([], int)}, "rows"),
+        ({"rows": np.array(3)}, "rows"),
+        ({"rows": np.array([[0, 1]]), "members": 1}, "rows"),
+        ({"rows": np.array([1])}, "batch_size"),
+    ],
+)
+def test_bad_rows_are_named(rng, more, name):
+    with pytest.raises(ValueError, match=f"^{name} must"):
+        minibatches(np.arange(5), batch_size=2, rng=rng, **more)
+
+
+# --- Early stopping ---
+
+
+def scored(*scores):
+    """Return iterates 0, 1, 2, ... and a score of them that counts its calls."""
+    calls = []
+
+    def score(theta):
+        calls.append(int(theta[0]))
+        return np.array(scores[int(theta[0])])
+
+    return iter(np.arange(float(len(scores)))[:, None]), score, calls
+
+
+def test_the_best_iterate_is_returned_not_the_last():
+    iterates, score, calls = scored(5.0, 3.0, 4.0, 2.0, 2.5, 2.2, 2.1, 1.0)
+    found = early_stopping(iterates, score, patience=3, max_steps=7)
+    assert found.theta.tolist() == [3.0]
+    assert (found.step, found.score, found.stop) == (3, 2.0, 6)
+    # It did not look beyond the stop.
+    assert calls == [0, 1, 2, 3, 4, 5, 6]
+
+
+def test_more_patience_finds_the_better_one_and_max_steps_ends_the_search():
+    scores = (5.0, 3.0, 4.0, 2.0, 2.5, 2.2, 2.1, 1.0, 0.5)
+    found = early_stopping(*scored(*scores)[:2], patience=4, max_steps=7)
+    assert (found.step, found.score, found.stop) == (7, 1.0, 7)
+
+
+def test_of_equal_scores_the_earliest_counts():
+    found = early_stopping(*scored(2.0, 1.0, 1.0, 1.0, 1.0)[:2], patience=2, max_steps=4)
+    assert (found.step, found.stop) == (1, 3)
+
+
+def test_the_score_is_taken_every_so_often():
+    iterates, score, calls = scored(5.0, 0.0, 4.0, 0.0, 4.5, 0.0, 4.6, 0.0, 1.0)
+    found = early_stopping(iterates, score, patience=3, max_steps=8, every=2)
+    assert calls == [0, 2, 4]
+    assert (found.step, found.score, found.stop) == (2, 4.0, 5)
+
+
+def test_an_ensemble_stops_like_each_member_alone(rng):
+    paths = rng.normal(size=(60, 8, 3)).cumsum(axis=0)
+    together = early_stopping(iter(paths), lambda theta: theta[..., 0] ** 2, patience=7, max_steps=59)
+    assert len(set(together.stop.tolist())) > 2
+    for k in range(8):
+        alone = early_stopping(iter(paths[:, k]), lambda theta: theta[0] ** 2, patience=7, max_steps=59)
+        np.testing.assert_array_equal(together.theta[k], alone.theta)
+        for name in ("step", "score", "stop"):
+            assert getattr(together, name)[k] == getattr(alone, name)
+
+
+def test_what_a_stopped_member_does_later_is_of_no_account():
+    paths = np.array([[1.0, 9.0], [2.0, 8.0], [3.0, 7.0], [np.nan, 6.0], [0.0, 5.0]])[..., None]
+    found = early_stopping(iter(paths), lambda theta: theta[..., 0], patience=2, max_steps=4)
+    assert found.theta[..., 0].tolist() == [1.0, 5.0]
+    assert found.stop.tolist() == [2, 4]
+
+
+def test_a_score_that_is_no_number_is_reported():
+    with pytest.raises(DivergenceError, match="score is no longer finite at step 1"):
+        early_stopping(*scored(1.0, float("nan"))[:2], patience=2, max_steps=1)
+
+
+@pytest.mark.parametrize("name", ["patience", "max_steps", "every"])
+def test_bad_arguments_of_early_stopping_are_named(name):
+    arguments = {"patience": 1, "max_steps": 1, "every": 1, name: 0}
+    with pytest.raises(ValueError, match=f"^{name} must"):
+        early_stopping(halving(), float, **arguments)
