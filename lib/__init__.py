@@ -3,7 +3,7 @@
 Imports go one way, from the top of this list to the bottom::
 
     widgets -> plotting                              pictures; the only modules that know matplotlib
-    training  ensembles                              runs and their records; fits to many data sets
+    training  ensembles  transfer                    runs, their records; fits to many data sets; sources
     optimizers  networks  linear_models  data        iterates and models
     decision                                         risks of estimators
     layers  losses  schedules                        the pieces they are made of
