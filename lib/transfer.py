@@ -1,7 +1,7 @@
 r"""Transfer learning: estimates that begin at a source, their exact risk, networks cut into body and head.
 
 The linear half works direction by direction.  With the singular values s_j of the design, a method is its
-*filter*: the share phi(s_j) of the way from the source to the least-squares fit that it goes in direction j.
+*filter*: the share r(s_j) of the way from the source to the least-squares fit that it goes in direction j.
 """
 
 from collections.abc import Callable
@@ -73,7 +73,7 @@ def ridge_towards(X: ArrayLike, y: ArrayLike, penalty: ArrayLike, source: ArrayL
 def ridge_filter(s: ArrayLike, penalty: float) -> NDArray:
     r"""Filter of `ridge_towards`.
 
-    .. math:: \phi(s) = \frac{s^2}{s^2 + \lambda}, \qquad \phi(0) = 0
+    .. math:: r(s) = \frac{s^2}{s^2 + \lambda}, \qquad r(0) = 0
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def ridge_filter(s: ArrayLike, penalty: float) -> NDArray:
     Returns
     -------
     NDArray
-        phi, of the shape of s.
+        r, of the shape of s.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def ridge_filter(s: ArrayLike, penalty: float) -> NDArray:
 def descent_filter(s: ArrayLike, n: int, alpha: float, steps: int) -> NDArray:
     r"""Filter of gradient descent on the mean squared error, begun at the source.
 
-    .. math:: \phi(s) = 1 - \Big(1 - \frac{2\alpha s^2}{n}\Big)^k
+    .. math:: r(s) = 1 - \Big(1 - \frac{2\alpha s^2}{n}\Big)^k
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def descent_filter(s: ArrayLike, n: int, alpha: float, steps: int) -> NDArray:
     Returns
     -------
     NDArray
-        phi, of the shape of s.
+        r, of the shape of s.
 
     Raises
     ------
@@ -139,21 +139,21 @@ def descent_filter(s: ArrayLike, n: int, alpha: float, steps: int) -> NDArray:
 
 def transfer_risk(
     X: ArrayLike,
-    phi: Callable[[NDArray], NDArray],
+    reach: Callable[[NDArray], NDArray],
     delta: ArrayLike,
     sigma: float,
     source_covariance: ArrayLike | None = None,
 ) -> TransferRisk:
     r"""Exact risk of an estimate with a filter, under squared error, for a fixed design.
 
-    .. math:: \mathbb E \|\hat\theta - \theta_T\|^2 = \sum_j (1 - \phi_j)^2 \delta_j^2
-              + \sum_j (1 - \phi_j)^2\, v_j^T C v_j + \sigma^2 \sum_{s_j > 0} \frac{\phi_j^2}{s_j^2}
+    .. math:: \mathbb E \|\hat\theta - \theta_T\|^2 = \sum_j (1 - r_j)^2 \delta_j^2
+              + \sum_j (1 - r_j)^2\, v_j^T C v_j + \sigma^2 \sum_{s_j > 0} \frac{r_j^2}{s_j^2}
 
     Parameters
     ----------
     X
         Design matrix of the target, of shape (n, p), with right singular vectors v_j.
-    phi
+    reach
         The filter: singular values of shape (p,), padded by zeros, -> shares of shape (p,).
     delta
         theta_T - theta_S, from the mean of the source's estimate to the target, of shape (p,).
@@ -170,7 +170,7 @@ def transfer_risk(
     Raises
     ------
     ValueError
-        If shapes do not fit, sigma is negative, a number is not finite, or phi(0) is not 0.
+        If shapes do not fit, sigma is negative, a number is not finite, or reach(0) is not 0.
 
     Examples
     --------
@@ -188,9 +188,9 @@ def transfer_risk(
     _, s, Vt = np.linalg.svd(X, full_matrices=True)
     s = np.where(s > s.max(initial=0) * max(X.shape) * np.finfo(float).eps, s, 0)
     s = np.concatenate([s, np.zeros(p - len(s))])
-    went = phi(s)
+    went = reach(s)
     if np.any(went[s == 0] != 0):
-        raise ValueError("phi must be 0 at 0: no example says anything about such a direction")
+        raise ValueError("reach must be 0 at 0: no example says anything about such a direction")
     left = (1 - went) ** 2
     spread = np.divide(went, s, out=np.zeros(p), where=s > 0)
     return TransferRisk(

@@ -59,16 +59,16 @@ def test_filters_are_what_the_methods_do(rng, kind, shape):
     source = rng.normal(size=shape[1])
     U, s, Vt = np.linalg.svd(X, full_matrices=False)
     if kind == "ridge":
-        theta, phi = ridge_towards(X, y, 1.3, source), ridge_filter(s, 1.3)
+        theta, reach = ridge_towards(X, y, 1.3, source), ridge_filter(s, 1.3)
     else:
         walk = sgd(lambda theta: mse_gradient(theta, X, y), source, 0.05)
-        theta, phi = take(walk, 8)[-1], descent_filter(s, shape[0], 0.05, 7)
-    expected = source + Vt.T @ (phi / s * (U.T @ (y - X @ source)))
+        theta, reach = take(walk, 8)[-1], descent_filter(s, shape[0], 0.05, 7)
+    expected = source + Vt.T @ (reach / s * (U.T @ (y - X @ source)))
     np.testing.assert_allclose(theta, expected, rtol=1e-11)
 
 
 def test_risk_by_hand():
-    # s = 2 and 0, so phi = 4/5 and 0; delta = (5, 3): distance (1/5)^2 25 + 9 = 10.
+    # s = 2 and 0, so reach = 4/5 and 0; delta = (5, 3): distance (1/5)^2 25 + 9 = 10.
     # C = diag(1, 2): source (1/5)^2 + 2 = 2.04.  Noise 9 (4/5)^2 / 4 = 1.44.
     X, C = np.array([[2.0, 0.0]]), np.diag([1.0, 2.0])
     terms = transfer_risk(X, lambda s: ridge_filter(s, 1.0), [5.0, 3.0], 3.0, C)
@@ -162,7 +162,7 @@ def test_a_mask_for_each_member(rng):
         (lambda: transfer_risk(np.eye(2), np.zeros_like, np.ones(3), 1.0), "delta"),
         (lambda: transfer_risk(np.eye(2), np.zeros_like, np.ones(2), -1.0), "sigma"),
         (lambda: transfer_risk(np.eye(2), np.zeros_like, np.ones(2), 1.0, np.eye(3)), "source_covariance"),
-        (lambda: transfer_risk(np.ones((1, 2)), np.ones_like, np.ones(2), 1.0), "phi"),
+        (lambda: transfer_risk(np.ones((1, 2)), np.ones_like, np.ones(2), 1.0), "reach"),
         (lambda: balanced_rows(np.zeros((2, 2), int), 1, np.random.default_rng(0)), "y"),
         (lambda: balanced_rows(np.array([0, 0, 1]), 2, np.random.default_rng(0)), "per_class"),
         (lambda: balanced_rows(np.array([0, 1]), 1, np.random.default_rng(0), members=0), "members"),
