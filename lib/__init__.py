@@ -5,7 +5,7 @@ Imports go one way, from the top of this list to the bottom::
     widgets -> plotting                              pictures; the only modules that know matplotlib
     sweeps                                           many settings in parallel, from the shell too
     double_descent                                   an experiment, whole
-    training  ensembles                              runs and their records; fits to many data sets
+    training  ensembles  transfer                    runs and their records; many fits at once; sources
     optimizers  flows  networks  linear_models       iterates and models
     data  augmentation                               what they see
     decision                                         risks of estimators
