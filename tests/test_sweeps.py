@@ -20,8 +20,6 @@ import numpy as np
 import psutil
 import pytest
 from joblib import parallel_config
-from nbclient import NotebookClient
-from nbformat.v4 import new_code_cell, new_notebook
 from tqdm.std import tqdm
 
 from lib import double_descent, sweeps
@@ -121,6 +119,10 @@ def whoami(_):
 
 @pytest.mark.parametrize("disable", ["", "1"])
 def test_a_notebook_sweeps_its_own_functions_and_shows_a_bar_if_it_is_to(monkeypatch, disable):
+    # Here, because each worker imports this file.
+    from nbclient import NotebookClient
+    from nbformat.v4 import new_code_cell, new_notebook
+
     monkeypatch.setenv("TQDM_DISABLE", disable)
     cell = """from lib.sweeps import sweep
 factor = 3
