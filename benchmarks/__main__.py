@@ -45,7 +45,7 @@ def benchmark(
     peak = measure.peaks(3 * rounds)
     steps = measure.single_steps(widths, members, rounds, ways, cores)
     few = [size for size in members if size <= 4]
-    sweeps = measure.whole_sweep(sweep_widths, few, epochs, 3, ways[:2], cores)
+    sweeps = measure.whole_sweep(sweep_widths, few, epochs, min(rounds, 3), ways[:2], cores)
     if whole:
         settings = [
             Setting(width, members=1, dtype="float32", **UDL) for width in sorted(sweep_widths, reverse=True)

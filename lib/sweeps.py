@@ -33,7 +33,7 @@ import numpy as np
 from joblib.externals.loky import ProcessPoolExecutor
 from joblib.parallel import get_active_backend
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
+from tqdm import tqdm  # not tqdm.auto: in notebooks its bar ignores TQDM_DISABLE
 
 from lib.checks import count
 from lib.double_descent import Setting, checked, n_parameters, train
@@ -155,7 +155,8 @@ def sweep(
         If jobs is no positive whole number; or, with a cache, if no module defines the function:
         what a file does not hold cannot be seen to change.
     SweepError
-        If settings failed; the message says which and why.  The others are finished, and kept.
+        If settings failed; the message says which and why.  The others are finished, and kept.  A process of
+        this machine that is killed takes all settings with it that are not finished.
 
     Warns
     -----
@@ -233,8 +234,8 @@ def _executor(jobs: int | None) -> Iterator[Executor]:
     """Yield what runs the calls: processes of this machine, or the Dask cluster that joblib was told of."""
     jobs = joblib.cpu_count() if jobs is None else count("jobs", jobs)
     backend, _ = get_active_backend()
-    # Not joblib.Parallel: on Dask it waits for ever for a call whose worker dies, or lacks a module (1.6.0),
-    # and one job it runs in this very process, with all its threads.
+    # Not joblib.Parallel: on Dask (joblib 1.6.0) it waits for ever for a call that Dask gives up, because it
+    # took four workers with it, for want of memory say, or because a worker lacks one of its modules.
     if hasattr(backend, "client"):
         executor, stop = backend.client.get_executor(pure=False), {"wait": False}
     else:
@@ -343,7 +344,8 @@ def main(arguments: list[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code: 0, or 1 if a width failed, or 130 if Ctrl-C stopped it.  Wrong arguments exit with 2.
+        Exit code: 0, or 1 if a width failed or a file cannot be written, or 130 if Ctrl-C stopped it.  Wrong
+        arguments exit with 2.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -356,7 +358,11 @@ def main(arguments: list[str] | None = None) -> int:
     code = fingerprint(dependencies(train))
     try:
         results = sweep(train, order, jobs=options.jobs, cache=options.cache, progress="double descent")
-    except SweepError as error:
+        found = dict(zip(order, results, strict=True))
+        print(_table(found, settings))
+        if output is not None:
+            write_atomically(output, _json(found, settings, code).encode())
+    except (SweepError, OSError) as error:
         print(f"sweeps: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -364,10 +370,6 @@ def main(arguments: list[str] | None = None) -> int:
         lost = "what was finished is lost: --cache FOLDER would have kept it"
         print(f"\nsweeps: interrupted; {kept if options.cache else lost}", file=sys.stderr)
         return 130
-    found = dict(zip(order, results, strict=True))
-    print(_table(found, settings))
-    if output is not None:
-        write_atomically(output, _json(found, settings, code).encode())
     return 0
 
 
@@ -378,7 +380,8 @@ def _parser() -> argparse.ArgumentParser:
         help="errors of networks of many widths, trained on labels of which some are wrong",
         description="Train networks of many widths on MNIST-1D, some of whose labels are wrong.  "
         "The defaults are the experiment of Understanding Deep Learning, section 8.3.",
-        epilog="Exit codes: 0, all is trained; 1, a width failed; 2, wrong arguments; 130, interrupted.",
+        epilog="Exit codes: 0, all is trained; 1, a width failed or a file cannot be written; "
+        "2, wrong arguments; 130, interrupted.",
     )
     option = command.add_argument
     widths = ", ".join(map(str, UDL_WIDTHS))

@@ -14,7 +14,7 @@ from lib.double_descent import n_parameters
 
 @pytest.fixture(scope="module")
 def results():
-    return benchmarks.benchmark(widths=(3, 5), sweep_widths=(2, 3), members=(1, 2), rounds=2, epochs=1)
+    return benchmarks.benchmark(widths=(9, 12), sweep_widths=(2, 3), members=(1, 2), rounds=2, epochs=1)
 
 
 def test_a_small_run_measures_every_contender(results):
@@ -22,7 +22,7 @@ def test_a_small_run_measures_every_contender(results):
     kinds = {(row["way"], row["width"], row["members"], row["dtype"]) for row in rows}
     assert len(kinds) == len(rows) == 2 * 2 * 2 * 2
     assert all(0 < row["best"] <= row["median"] for row in results["steps"])
-    assert [row["width"] for row in results["comparison"]] == [3, 5]
+    assert [row["width"] for row in results["comparison"]] == [9, 12]
     assert all(0 < row["bound"] < row["products"] < row["ensemble"] for row in results["comparison"])
     assert all(run["seconds"] > 0 for run in results["sweep"]["runs"])
     assert {run["members"] for run in results["sweep"]["runs"]} == {1, 2}

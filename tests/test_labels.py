@@ -33,7 +33,7 @@ EXPECTED = {
     ],
     "06-regularization": [
         *(f"notes-eq-2-{k}" for k in range(14, 25)),
-        "notes-fig-2-7",
+        *(f"notes-fig-2-{k}" for k in (6, 7, 8, 9)),
         "notes-problem-2-5",
     ],
 }

@@ -1,5 +1,6 @@
 """Sweeps whose processes are killed, whose files are damaged and whose code changes, and their command."""
 
+import errno
 import importlib.util
 import json
 import os
@@ -116,9 +117,27 @@ def whoami(_):
     return os.getpid()
 
 
-def test_functions_of_a_notebook_will_do_without_a_cache():
-    factor = 3
-    assert sweep(lambda x: factor * x, [1, 2], jobs=1) == [3, 6]
+@pytest.mark.parametrize("disable", ["", "1"])
+def test_a_notebook_sweeps_its_own_functions_and_shows_a_bar_if_it_is_to(monkeypatch, disable):
+    # Here, because each worker imports this file.
+    from nbclient import NotebookClient
+    from nbformat.v4 import new_code_cell, new_notebook
+
+    monkeypatch.setenv("TQDM_DISABLE", disable)
+    cell = """from lib.sweeps import sweep
+factor = 3
+def triple(x):
+    return factor * x
+print(sweep(triple, [1, 2], jobs=1, progress="triples"))"""
+    notebook = new_notebook(cells=[new_code_cell(cell)])
+    NotebookClient(notebook, kernel_name="python3", coalesce_streams=True).execute()
+    texts = {output.name: output.text for output in notebook.cells[0].outputs}
+    assert texts.pop("stdout") == "[3, 6]\n"
+    if disable:
+        assert not texts
+    else:
+        assert "triples: 100%" in texts["stderr"]
+        assert "2/2" in texts["stderr"]
 
 
 @pytest.mark.parametrize("jobs", [0, -1, 1.5])
@@ -390,6 +409,19 @@ def test_a_rate_that_is_too_large_fails_with_its_width(capsys):
     assert "the learning rate is too large" in err
 
 
+def test_a_file_that_cannot_be_written_is_named(tmp_path, capsys, monkeypatch):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(sweeps, "write_atomically", full)
+    for option in ("--output", "--cache"):
+        assert sweeps.main([*COMMAND, "--widths", "3", option, str(tmp_path / "new")]) == 1
+        err = capsys.readouterr().err
+        assert "sweeps: [Errno 28] No space left on device" in err
+        assert str(tmp_path / "new") in err
+        assert "Traceback" not in err
+
+
 @pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_command_loses_nothing_that_was_finished(tmp_path, kill):
     # Four widths of about a second each, one at a time; the signal comes when the first is done.
@@ -408,16 +440,16 @@ def test_an_interrupted_command_loses_nothing_that_was_finished(tmp_path, kill):
         out, err = process.communicate(timeout=60)
     finally:
         process.kill()
+        _, alive = psutil.wait_procs(children, timeout=30)
+        alive = [child for child in alive if child.status() != psutil.STATUS_ZOMBIE]
+        for child in alive:
+            child.kill()
+    assert not alive
     assert out == ""
     if kill == signal.SIGINT:
         assert process.returncode == 130
         assert f"interrupted; what was finished is in {cache}: the same command goes on from there" in err
         assert "Traceback" not in err
-    _, late = psutil.wait_procs(children, timeout=30)
-    alive = [child for child in late if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
-    for child in alive:
-        child.kill()
-    assert alive == []
     assert 1 <= len(kept) < 4
 
     again = start(*slow, "--cache", str(cache))
@@ -434,7 +466,7 @@ def test_an_interrupted_command_loses_nothing_that_was_finished(tmp_path, kill):
 
 
 @pytest.fixture
-def cluster():
+def cluster(tmp_path):
     """Give joblib a Dask cluster of two processes on the loopback, on free ports."""
     from dask.distributed import Client, LocalCluster
 
@@ -446,6 +478,7 @@ def cluster():
             host="127.0.0.1",
             dashboard_address="127.0.0.1:0",
             silence_logs="CRITICAL",
+            local_directory=str(tmp_path / "dask"),
         ) as cluster,
         Client(cluster) as client,
         parallel_config(backend="dask"),
@@ -466,6 +499,7 @@ def test_a_dask_worker_dies_and_nothing_is_lost(cluster, tmp_path, serial):
 
 
 def test_a_call_that_kills_every_dask_worker_is_reported(cluster):
+    cluster.cluster.scheduler.allowed_failures = 1  # three without this
     with pytest.raises(SweepError, match=r"^1 of 1 settings failed\n1: KilledWorker"):
         sweep(dies, [1])
 
@@ -500,6 +534,7 @@ def test_the_code_of_the_page_runs(tmp_path):
     body = "".join(piece.replace("/shared", shared) for piece in pieces("python"))
     script = here / "page.py"
     script.write_text('if __name__ == "__main__":\n' + textwrap.indent(body, "    "), encoding="utf-8")
+    environment = {**os.environ, "TMPDIR": shared}
     started = []
     try:
         for command in commands:
@@ -507,11 +542,12 @@ def test_the_code_of_the_page_runs(tmp_path):
             tool = Path(sys.executable).with_name(program)
             line = [tool, role, *arguments, *options[role]]
             quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-            started.append(subprocess.Popen(line, cwd=tmp_path, **quiet))
+            started.append(subprocess.Popen(line, cwd=tmp_path, env=environment, **quiet))
         while not (tmp_path / "scheduler.json").exists():
             assert started[0].poll() is None
             time.sleep(0.05)
-        run = subprocess.run([sys.executable, script], cwd=here, capture_output=True, text=True, timeout=240)
+        how = {"cwd": here, "env": environment, "capture_output": True, "text": True, "timeout": 240}
+        run = subprocess.run([sys.executable, script], **how)
     finally:
         for process in reversed(started):
             process.terminate()
