@@ -125,7 +125,7 @@ def report(results: dict[str, object]) -> str:
 
 
 def _line(label: str, values: Sequence, form: str = ".0f") -> str:
-    return f"{label:46}" + "".join(f"{value:>9{form}}" for value in values)
+    return f"{label:46}" + "".join(f"{'' if value is None else format(value, form):>9}" for value in values)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -136,8 +136,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, default=RESULTS, help="where the results are stored")
     options = parser.parse_args(arguments)
     results = benchmark(rounds=options.rounds, whole=options.whole)
-    print(report(results))
     write_atomically(options.output, (json.dumps(results, indent=1) + "\n").encode())
+    print(report(results))
 
 
 def with_one_thread() -> None:
