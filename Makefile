@@ -13,7 +13,7 @@ installed = .venv/.installed
 browser = .venv/.browser
 libraries = node_modules/.package-lock.json
 
-.PHONY: help book test lab refresh test-browser test-mutants bench clean
+.PHONY: help book test lab refresh test-browser test-mutants test-matrix bench clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,9 @@ test-browser: book $(browser) ## test the built book in headless Chromium with t
 
 test-mutants: $(installed) ## plant faults in lib, one at a time, and report which tests notice
 	$(python) -m tools.mutants
+
+test-matrix: $(installed) ## run every notebook on other kernels, threads and versions, into results/matrix.json
+	$(python) -m tools.matrix
 
 bench: $(installed) ## measure how fast lib is, beside PyTorch if that is installed, into benchmarks/results.json
 	$(python) -m benchmarks

@@ -84,6 +84,15 @@ def main() -> int:
         stop(f"no fault is named {', '.join(unknown)}; there are: {', '.join(mutants)}")
     chosen = [mutants[name] for name in names]
 
+    try:
+        return try_all(chosen, options.skip_chapters)
+    except OSError as error:  # a full disk, say
+        where = error.filename or "the folder for temporary files"
+        stop(f"cannot copy the checkout: {where}: {error.strerror}")
+
+
+def try_all(chosen: list[dict], skip_chapters: bool) -> int:
+    """Plant the faults in a copy, one at a time, and print who notices; return the exit code."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder).resolve()
         copy_checkout(copy)
@@ -94,7 +103,7 @@ def main() -> int:
         chapters = {
             mutant["name"]: f"chapters/{mutant['chapter']}.ipynb"
             for mutant in chosen
-            if "chapter" in mutant and not options.skip_chapters
+            if "chapter" in mutant and not skip_chapters
         }
         for paths in (units, *([path] for path in sorted(set(chapters.values())))):
             if verdict(paths, copy) is not SURVIVED:
