@@ -425,7 +425,10 @@ def _plan(options: argparse.Namespace) -> tuple[list[Setting], Path | None]:
     if options.jobs is not None:
         count("jobs", options.jobs)
     if options.cache is not None:
-        options.cache.mkdir(parents=True, exist_ok=True)
+        try:
+            options.cache.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(f"cannot make the folder {options.cache}: {error.strerror}") from None
         try_to_write_into(options.cache)
     if options.output is not None:
         if options.output.is_dir():

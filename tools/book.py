@@ -22,6 +22,7 @@ from sphinx.config import Config
 from sphinx.util import logging
 from sqlalchemy.exc import DatabaseError
 
+from lib.sweeps import try_to_write_into
 from tools.notebooks import prepare_kernels
 
 logger = logging.getLogger(__name__)
@@ -42,6 +43,16 @@ WIDGETS = {  # in this order: the second is a module that the first loads
     f"{CARRIED}/requirejs/require.js": {},
     f"{CARRIED}/@jupyter-widgets/html-manager/dist/embed-amd.js": {},
 }
+
+
+def stop_unless_writable(folder: Path) -> None:
+    """Say in one line that nothing can be built, where Sphinx would show how it found out."""
+    while not folder.exists():
+        folder = folder.parent
+    try:
+        try_to_write_into(folder)
+    except OSError as error:
+        sys.exit(f"book: {error}")
 
 
 def digest(root: Path) -> str:
@@ -177,6 +188,7 @@ def carry_browser_libraries(app: Sphinx, config: Config) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the extension."""
+    stop_unless_writable(Path(app.outdir))
     prepare_kernels()
     app.connect("config-inited", forget_unfinished_build)
     app.connect("config-inited", tie_cache_to_lib)
