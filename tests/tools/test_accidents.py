@@ -81,7 +81,7 @@ def kill(process):
     assert not alive
 
 
-LARGE = "for k in range({}):\n    print(k, end=' ')"
+LARGE = "print(*range({}))"
 
 
 def save(path, source):
@@ -152,7 +152,7 @@ def test_two_that_write_the_same_notebook_cannot_mix(tmp_path):
 
 def test_a_full_disk_is_named_in_one_line(tmp_path, subtests):
     path = tmp_path / "a.ipynb"
-    save(path, LARGE.format(5000))
+    save(path, LARGE.format(50_000))
     before = path.read_text(encoding="utf-8")
     with subtests.test("refresh"):
         code, error = complaint("tools.refresh", path, preexec_fn=small_files)
@@ -161,7 +161,7 @@ def test_a_full_disk_is_named_in_one_line(tmp_path, subtests):
         assert list(tmp_path.iterdir()) == [path]
     with subtests.test("sweeps"):
         output = tmp_path / "sweep.json"
-        sizes = ["--members", 20, "--n-train", 50, "--n-test", 50, "--epochs", 20, "--every", 1]
+        sizes = ["--members", 20, "--n-train", 100, "--n-test", 100, "--epochs", 20, "--every", 1]
         sweep = ["lib.sweeps", "double-descent", "--widths", 2, *sizes, "--output", output]
         process = command(*sweep, preexec_fn=small_files)
         _, error = process.communicate(timeout=SLACK)
