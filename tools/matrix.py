@@ -32,6 +32,7 @@ from tools.notebooks import ROOT
 
 RESULTS = ROOT / "results" / "matrix.json"
 BUILD = ROOT / "_build" / "matrix"
+CELL_TIMEOUT = 3600  # seconds: how fast a machine is, is not what is asked here
 VARIED = ("numpy", "matplotlib")  # the packages whose versions are varied
 
 
@@ -172,6 +173,7 @@ def run(configuration: Configuration, python: Path, paths: Sequence[str]) -> dic
     report.unlink(missing_ok=True)
     # What the process that compares is warned of is none of the notebooks' business; their own warnings are.
     options = ["-q", "-p", "no:cacheprovider", "-W", "ignore", f"--nbval-figures={found['figures']}"]
+    options.append(f"--nbval-cell-timeout={CELL_TIMEOUT}")
     command = [python, "-m", "pytest", *options, f"--nbval-report={report}", *paths]
     with log.open("w", encoding="utf-8") as output:
         pytest = subprocess.run(command, cwd=ROOT, env=variables, stdout=output, stderr=output, check=False)

@@ -85,7 +85,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for path, result in running:
             try:
                 print(f"{path}: {'updated' if result.result() else 'unchanged'}", flush=True)
-            except (RuntimeError, ValueError, OSError) as error:  # also that its process was killed
+            except OSError as error:  # which names the file
+                failed = True
+                print(f"refresh: {error}", file=sys.stderr)
+            except (RuntimeError, ValueError) as error:  # also that its process was killed
                 failed = True
                 print(f"{path}: not refreshed\n{error}", file=sys.stderr)
     return int(failed)
