@@ -4,9 +4,12 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from tools.check_notebooks import problems
 from tools.notebooks import ROOT, find_all
@@ -50,3 +53,15 @@ def test_the_lock_of_npm_pins_what_package_json_names_and_no_registry():
     pinned = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["dependencies"]
     assert {name: lock["packages"][f"node_modules/{name}"]["version"] for name in pinned} == pinned
     assert not [name for name, entry in lock["packages"].items() if "resolved" in entry]
+
+
+def test_every_pinned_package_can_be_installed_under_every_python_that_the_book_admits():
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "requires-python"
+    ]
+    assert wanted == ">=3.11,<3.14"
+    pinned = re.findall(r"^([\w.-]+)==", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.M)
+    for name in pinned:
+        admitted = SpecifierSet(metadata.metadata(name).get("Requires-Python", ""))
+        # The first release of each, which a stable Linux may well have.
+        assert [v for v in ("3.11.0", "3.12.0", "3.13.0") if v not in admitted] == [], f"{name} {admitted}"

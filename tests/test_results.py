@@ -15,7 +15,7 @@ COMMAND = re.compile(r"^python -m lib\.sweeps (double-descent .*--output results
 COMMANDS = {name: line.split() for line, name in COMMAND.findall((FOLDER / "README.md").read_text())}
 
 
-STORED = sorted(path.name for path in FOLDER.glob("*.json"))
+STORED = sorted(path.name for path in FOLDER.glob("double-descent-*.json"))
 
 
 def plan(name):
