@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tools.check_notebooks import problems
-from tools.notebooks import ROOT, find_all
+from tools.notebooks import ROOT, find_all, loads
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,17 @@ def test_tool(command):
 @pytest.mark.parametrize("path", find_all(), ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_notebook(path):
     assert problems(path.read_text(encoding="utf-8")) == []
+
+
+def test_no_title_of_a_fence_holds_a_backtick():
+    # MyST would read the fence as text, and say nothing.
+    texts = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "appendix").glob("*.md")}
+    for path in find_all():
+        cells = loads(path.read_text(encoding="utf-8")).cells
+        texts |= {f"{path.name} {cell.id}": cell.source for cell in cells if cell.cell_type == "markdown"}
+    broken = re.compile(r"^ *`{3,}[^`\n]+`.*$", re.M)
+    assert broken.search("```{note} About `x`\n")
+    assert {name: broken.findall(text) for name, text in texts.items() if broken.search(text)} == {}
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
