@@ -1,4 +1,4 @@
-"""The built map from the lecture notes: each of its links ends on what it says, a formula, a figure, a check."""
+"""The built map from the lecture notes: every link ends on what it says: a formula, a figure, a check."""
 
 import re
 from collections import Counter
