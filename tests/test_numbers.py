@@ -76,12 +76,12 @@ def printed(cell):
     return "".join(output.text for output in cell.outputs if output.output_type == "stream")
 
 
-def drawn(figure):
-    """Return the coordinates in a figure, the extents of its parts, and what logarithmic axes say of them."""
+def drawn(figure, logarithmic):
+    """Return the coordinates in a figure, the extents of its parts, and powers of ten for a logarithmic axis."""
     columns = [c for axes in figure["axes"] for part in axes["drawn"] for c in part["columns"] if len(c)]
     columns = [np.array(column, dtype=float) for column in columns]
     values = np.concatenate([np.zeros(1), *columns, [np.ptp(column) for column in columns]])
-    return np.concatenate([np.abs(values), 10.0 ** np.clip(values, -300, 300)])
+    return np.concatenate([np.abs(values), 10.0 ** np.clip(values, -300, 300) if logarithmic else []])
 
 
 def can_be_read_off(number, values):
@@ -102,7 +102,7 @@ def loose(name):
             continue
         beside = code[max(0, i - BESIDE) : i + BESIDE + 1]
         known = literals("\n".join(chain.from_iterable((near.source, printed(near)) for near in beside)))
-        values = drawn(cell.outputs[0].data[FIGURE_DATA])
+        values = drawn(cell.outputs[0].data[FIGURE_DATA], 'scale="log"' in cell.source)
         caption, seen = typed(options["figure"]["caption"]), typed(options["image"]["alt"])
         yield from ((n, f"caption of {cell.id}") for n in caption if n not in known)
         yield from (
@@ -144,6 +144,7 @@ def test_what_counts_as_typed(text, numbers):
 def test_what_answers_for_a_number():
     assert {"0.15", "15%", "4000", "1e-3", "13.05%"} <= literals("a(0.15, 4_000), 1e-3  13.05%")
     figure = {"axes": [{"drawn": [{"columns": [[1.0, 1.433], [2.0, 2.0]]}]}]}
-    assert can_be_read_off("0.43", drawn(figure))
-    assert can_be_read_off("100", drawn(figure))
-    assert not can_be_read_off("0.44", drawn(figure))
+    assert can_be_read_off("0.43", drawn(figure, False))
+    assert not can_be_read_off("0.44", drawn(figure, True))
+    assert can_be_read_off("100", drawn(figure, True))
+    assert not can_be_read_off("100", drawn(figure, False))
