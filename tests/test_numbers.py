@@ -77,7 +77,7 @@ def printed(cell):
 
 
 def drawn(figure, logarithmic):
-    """Return the coordinates in a figure, the extents of its parts, and powers of ten for a logarithmic axis."""
+    """Return the coordinates in a figure, the extents of its parts, and what a logarithmic axis shows."""
     columns = [c for axes in figure["axes"] for part in axes["drawn"] for c in part["columns"] if len(c)]
     columns = [np.array(column, dtype=float) for column in columns]
     values = np.concatenate([np.zeros(1), *columns, [np.ptp(column) for column in columns]])
