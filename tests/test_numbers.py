@@ -16,7 +16,7 @@ import pytest
 from lib.plotting import FIGURE_DATA
 from tools.notebooks import ROOT, find_all, loads
 
-EXACT = "follows by arithmetic from what stands beside it"
+EXACT = "the value of a formula that stands beside it"
 CITED = "somebody else's number, cited there"
 BAND = "the quantiles that lib.plotting.band draws"
 ALLOWED = {
@@ -31,6 +31,7 @@ ALLOWED = {
         "80%": BAND,
     },
     "06-regularization": {"0.37": EXACT, "2.72": EXACT, "80%": BAND},
+    "errata": {"3.16": EXACT, "13.6": EXACT, "0.98": EXACT},
     "speed": dict.fromkeys(["0.01", "0.9"], "settings of benchmarks/"),
 }
 BESIDE = 6  # code cells on either side of a figure
@@ -50,7 +51,7 @@ NO_PROSE = [
     r"\]\([^)\s]*\)",
     r"^(?:#+|\|) \d[\d.]* ",  # headings of the notes
     r"\([12]\.\d\d?\)",  # equations of the notes, and other places in texts
-    r"(?:[Ss]ection|[Ff]igure|[Nn]otebook)s?\s\d[\d.]*(?:(?:,| to| and)\s\d[\d.]*)*",
+    r"(?:[Ss]ection|[Ff]igure|[Ff]ig\.|[Nn]otebook|§)s?\s?\d[\d.]*(?:(?:,| to| and)\s\d[\d.]*)*",
 ]
 LITERAL = re.compile(r"(?<![\w.])\d[\d_]*(?:,\d{3})*\.?\d*(?:e[-+]?\d+)?(?:\s?%)?")
 NOTEBOOKS = {path.stem: loads(path.read_text(encoding="utf-8")).cells for path in find_all()}
