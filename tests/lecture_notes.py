@@ -90,7 +90,6 @@ PROMISES = {  # a phrase of the row -> whether the book keeps it
     "again and again": "not kept",
     "five more subjects": "not kept",
 }
-ERRATA = range(1, 70)
 
 
 def item(entry: str, chapter: str) -> tuple[str, str]:
