@@ -3,6 +3,7 @@
 Imports go one way, from the top of this list to the bottom::
 
     widgets -> plotting                              pictures; the only modules that know matplotlib
+    published                                        what others have measured, run again
     sweeps                                           many settings in parallel, from the shell too
     double_descent                                   an experiment, whole
     training  ensembles  transfer                    runs and their records; many fits at once; sources
