@@ -13,5 +13,6 @@ Imports go one way, from the top of this list to the bottom::
     layers  losses  schedules                        the pieces they are made of
     initialization                                   how weights begin
     quadrature  params                               expectations, flat parameters
-    checks  claims                                   checks of arguments and of claims
+    claims                                           checks in the open, of what a page claims
+    checks                                           checks of arguments
 """

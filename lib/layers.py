@@ -185,7 +185,7 @@ def residual(layer: Layer) -> Layer:
     Returns
     -------
     Layer
-        With the params of g.
+        With the params of g.  Its `apply` raises a `ValueError` if g does not keep the shape.
 
     Notes
     -----
