@@ -84,12 +84,14 @@ def test_shuffled_coordinates_are_as_easy_for_what_does_not_know_their_order():
     np.testing.assert_allclose(plain["test_error"][-1], mixed["test_error"][-1], atol=0.05)
 
 
-def test_wrong_labels_are_learnt_and_not_tested():
-    # 14 % of the labels that are trained on are wrong, and no test label.
-    for wrong_labels, low, high in ((True, 0.02, 0.2), (False, -0.1, 0.0)):
-        last = train_descent(Descent(40, wrong_labels, members=2, epochs=30, every=30))
-        gap = last["train_error"][-1] - last["test_error"][-1]
-        assert low < gap.min() <= gap.max() < high
+def test_wrong_labels_are_learnt_and_not_tested(monkeypatch):
+    # If all labels were drawn anew as zeros, a network would learn to say zero, and be right once in ten.
+    monkeypatch.setattr(published, "redrawn_labels", lambda n_test: np.zeros(4000, int))
+    wrong = train_descent(Descent(5, members=2, epochs=2, every=2))
+    assert np.all(wrong["train_error"][-1] == 0)
+    np.testing.assert_allclose(wrong["test_error"][-1], 0.9, atol=0.01)
+    right = train_descent(Descent(5, wrong_labels=False, members=2, epochs=2, every=2))
+    assert np.all(right["train_error"][-1] > 0.5)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,8 @@ PUBLISHED = {
 
 
 class Row(NamedTuple):
+    """A row of a table, as the page shows it."""
+
     what: str
     theirs: str
     ours: str
