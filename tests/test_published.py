@@ -34,6 +34,8 @@ def test_the_start_is_that_of_the_library():
         assert part.var() == pytest.approx(1 / (3 * fan_in), rel=0.04)
         assert abs(part.mean()) < 4 * part.std() / part.size**0.5
     assert len(np.unique(theta[:, 0])) == 3
+    biases = first[:, 100 * 400 :]
+    assert biases.var() == pytest.approx(1 / (3 * 400), rel=0.25)
 
 
 @pytest.mark.parametrize(("model", "parameters"), [("logistic", 410), ("residual", 15210)])
