@@ -104,6 +104,9 @@ def test_light_and_dark_on_desk_and_phone(opened: Opened) -> None:
     page.evaluate(UNFOLD)
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= PHONE["width"], page.evaluate(TOO_WIDE, PHONE["width"])
+    for table in page.locator("table.numbers").all():
+        hidden = table.evaluate("element => element.scrollWidth - element.clientWidth")
+        assert hidden <= 0, f"{hidden} px of a table of numbers are out of sight"
     for figure in page.locator(".cell_output img:visible").all():
         assert figure.bounding_box()["width"] >= 0.85 * PHONE["width"]
     for explorer in page.locator(".explorer").all():
