@@ -430,7 +430,7 @@ def _try_to_write_into(folder: Path) -> None:
 
 
 def _table(found: dict[Setting, dict[str, NDArray]], settings: list[Setting]) -> str:
-    """Return the last errors in percent, mean and standard deviation over the members, line by line."""
+    """Return the last errors in per cent, mean and standard deviation over the members, line by line."""
 
     def percent(errors: NDArray) -> str:
         spread = f" ± {100 * errors.std(ddof=1):4.2f}" if len(errors) > 1 else ""
