@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lib.checks import count, ensemble, fraction
+from lib.checks import count, ensemble, fraction, generator
 from lib.initialization import Initializer, independent
 
 HE = independent()
@@ -55,7 +55,7 @@ def linear(d_in: int, d_out: int, weights: Initializer = HE) -> Layer:
     ValueError
         If a size is no positive whole number.
     """
-    count("d_in", d_in), count("d_out", d_out)
+    d_in, d_out = count("d_in", d_in), count("d_out", d_out)
 
     def init(rng: np.random.Generator, members: int | None = None) -> tuple:
         return weights(rng, d_out, d_in, members), np.zeros((*ensemble("members", members), d_out))
@@ -154,14 +154,14 @@ def dropout(rate: float, rng: np.random.Generator) -> Layer:
     Raises
     ------
     ValueError
-        If rate lies outside [0, 1).
+        If rate lies outside [0, 1), or rng is no generator.
 
     Notes
     -----
     Srivastava et al. (2014), with the factor 1/q in training instead of q afterwards.  A network for
     prediction is the same one without these layers: it has the same parameters.
     """
-    q = 1 - float(fraction("rate", rate))
+    q, rng = 1 - fraction("rate", rate, ndim=0), generator("rng", rng)
 
     def apply(_: tuple, h: NDArray) -> tuple:
         z = (rng.random(h.shape) < q).astype(h.dtype) / q

@@ -64,7 +64,7 @@ def _checked(optimizer: Callable) -> Callable:
 
 def _fitted(name: str, value: ArrayLike, shape: tuple[int, ...]) -> float | NDArray:
     """Return a number as Python's own, which widens no float32, or an array that broadcasts to theta."""
-    array = np.asarray(value)
+    array = finite(name, value)
     if array.ndim == 0:
         return array.item()
     try:
