@@ -116,7 +116,7 @@ def unraveler(tree: Tree) -> Callable[[NDArray], Tree]:
         lead = theta.shape[:-1]
         views = iter(
             [
-                theta[..., start:stop].reshape(*lead, *shape)
+                theta[..., start:stop].reshape((*lead, *shape))
                 for start, stop, shape in zip(cuts, cuts[1:], shapes, strict=False)
             ]
         )

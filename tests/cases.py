@@ -769,7 +769,7 @@ case(
 )
 
 # Public functions without such arguments, and why.
-NOTHING_TO_CORRUPT = {
+NOTHING_TO_SPOIL = {
     **dict.fromkeys(["layers.relu", "layers.tanh", "layers.gelu", "plotting.setup"], "no arguments"),
     **dict.fromkeys(
         [

@@ -8,14 +8,15 @@ list, a view, a longer or a shorter number that holds the same value must give t
 What is decided, and what lies outside:
 
 - In the loop of a training (arguments that a case calls loose) numbers pass unjudged: what is not finite
-  comes out not finite, what is huge may, as NumPy's overflow does it, and `lib.training.record` raises its
-  `DivergenceError`.  To look at each number there would cost more than a step.
-- A huge but legal rate makes the iterates diverge: that is what `record` is for, and counts as named.
+  comes out not finite, what is huge may, as NumPy's overflow has it, and complex numbers pass, by which
+  derivatives are checked.  To look at each number there would cost more than the step;
+  `lib.training.record` raises its `DivergenceError` instead.
+- A huge but legal rate makes the iterates diverge: that error counts as named.
 - A random generator that is none is named like any other argument.
-- Functions where arrays belong, missing or unknown arguments, objects of matplotlib: these are
-  programming errors, and Python's own messages are good enough.  Flags are taken by their truth.
-- A legal count that is larger than the machine, between some thousands and `lib.checks.MOST`, is the
-  machine's to refuse.
+- Functions where arrays belong, missing or unknown arguments, objects of matplotlib: these are programming
+  errors, for which Python's own messages are good enough.  Flags are taken by their truth.
+- A legal count that only the machine is too small for, above some thousands and up to `lib.checks.MOST`, is
+  the machine's to refuse.
 """
 
 import copy
@@ -31,17 +32,21 @@ from numbers import Rational
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from cases import CASES, NOTHING_TO_SPOIL, Case
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import lib
 from lib.checks import MOST
 from lib.training import DivergenceError
-from cases import CASES, NOTHING_TO_CORRUPT, Case
 
-ARGUMENTS = [pytest.param(case, name, id=f"{case.function}-{name}") for case in CASES for name in case.good]
-HUGE = 1e60  # Powers of what is smaller stay in range in float64.
+HUGE = 1e60  # In float64 the powers that `lib` takes of what is smaller stay in range.
+
+every_argument = pytest.mark.parametrize(
+    ("case", "name"),
+    [pytest.param(case, name, id=f"{case.function}-{name}") for case in CASES for name in case.good],
+)
 
 JUNK = [
     *(
@@ -68,21 +73,20 @@ JUNK = [
         np.zeros(2, dtype=[("a", float)]),
     ),
     *(np.array([True, False]), np.array([0, 1], np.uint8), np.array([1.0, np.nan]), np.full((4, 2), 1.7e308)),
-    np.array(["2026"], np.datetime64),
+    *(np.array(["2026"], np.datetime64), np.ma.masked_array([1.0, 2.0]), [np.zeros(2), np.zeros(3)]),
 ]
 
 
-def corruptions(value: object) -> list:
+def spoiled(value: object) -> list[np.ndarray]:
     """Return arrays that are almost the one given: a wrong entry, a row or an axis too many or too few."""
-    if not isinstance(value, np.ndarray) or value.size == 0:
+    if not isinstance(value, np.ndarray):
         return []
-    spoiled = []
+    arrays = []
     for entry in (np.nan, np.inf, -np.inf, 1.7e308, -1.7e308, 5e-324, -1.0, 0.0, 1e200):
         for place in (0, -1):
-            array = value.astype(float)
-            array.flat[place] = entry
-            spoiled.append(array)
-    spoiled += [
+            arrays.append(value.astype(float))
+            arrays[-1].flat[place] = entry
+    arrays += [
         value[0],
         value[None],
         value[:0],
@@ -92,39 +96,49 @@ def corruptions(value: object) -> list:
         value[..., :-1],
         value.T,
     ]
-    spoiled += [np.concatenate([value, value]), np.concatenate([value, value], axis=-1), -value, value + 7]
-    spoiled += [0 * value, 0 * value + 1, value * 1e300, value * 1e-300, value * 1e-320, value * 2.0**-40]
-    spoiled += [value.astype(kind) for kind in (complex, str, object, bool, np.float16, np.int8, np.uint64)]
-    return spoiled
+    arrays += [np.concatenate([value, value]), np.concatenate([value, value], axis=-1), -value, value + 7]
+    arrays += [0 * value, 0 * value + 1, value * 1e300, value * 1e-300, value * 1e-320, value * 2.0**-40]
+    return arrays + [value.astype(kind) for kind in (complex, str, object, bool, "f2", "i1", "u8")]
 
 
 def same(value: object) -> list:
     """Return other ways to write the same value: each must give the same answer."""
     if isinstance(value, np.ndarray):
-        wide = np.repeat(value, 2, axis=-1)
-        ways = [value.tolist(), np.asfortranarray(value), wide[..., ::2], value[::-1].copy()[::-1]]
-        kinds = (
-            [np.float32, np.float16, np.longdouble, ">f8"]
-            if value.dtype.kind == "f"
-            else [np.int8, np.uint64]
-        )
-        if value.dtype.kind == "f" and np.all(value == value.round()):
-            kinds.append(int)
-        return ways + [value.astype(kind) for kind in kinds]
-    if isinstance(value, bool | str) or not isinstance(value, int | float):
-        return []
-    kinds = (
-        [np.int8, np.uint8, np.int64]
-        if isinstance(value, int)
-        else [np.float64, np.float16, np.longdouble, np.array]
-    )
-    return [kind(value) for kind in kinds if kind(value) == value]
+        strided = np.repeat(value, 2, axis=-1)[..., ::2]
+        ways = [value.tolist(), np.asfortranarray(value), strided, value[::-1].copy()[::-1]]
+        kinds = ["f4", "f2", "g", ">f8", "i2"] if value.dtype.kind == "f" else ["i1", "u8"]
+        return ways + [array for kind in kinds if np.all((array := value.astype(kind)) == value)]
+    if isinstance(value, int):
+        return [np.int8(value), np.uint8(value), np.int64(value)]
+    if isinstance(value, float):
+        kinds = np.float64, np.float32, np.float16, np.longdouble, np.array
+        return [number for kind in kinds if float(number := kind(value)) == value]
+    return []
+
+
+def anything(value: object) -> st.SearchStrategy:
+    """Return a strategy for what somebody may pass where such a value belongs."""
+    shapes = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)
+    strategies = [
+        st.floats(),
+        st.integers(max_value=6) | st.integers(min_value=MOST + 1),
+        st.lists(st.floats() | st.integers() | st.none() | st.lists(st.floats(), max_size=3), max_size=4),
+        hnp.arrays(hnp.scalar_dtypes(), shapes),
+    ]
+    if isinstance(value, np.ndarray):
+        size = st.sampled_from([-np.inf, -1e200, -1.0, 0.0, 1e-200, 0.25, 1.0, 1e200]) | st.floats()
+        strategies += [
+            hnp.arrays(float, value.shape, elements=size),
+            hnp.arrays(float, shapes, elements=size),
+        ]
+        strategies += [st.builds(lambda factor: value * factor, st.floats(0, 1e300))]
+    return st.one_of(strategies)
 
 
 def frozen(value: object) -> object:
-    """Return a copy whose arrays are read-only."""
-    if isinstance(value, tuple) and type(value) is tuple:
-        return tuple(frozen(part) for part in value)
+    """Return a copy, with read-only arrays."""
+    if type(value) is tuple:
+        return tuple(map(frozen, value))
     try:
         value = copy.deepcopy(value)
     except TypeError:  # an iterator
@@ -135,7 +149,7 @@ def frozen(value: object) -> object:
 
 
 def content(value: object) -> object:
-    """Return what must not change: type and bytes of every array, and how all else is written."""
+    """Return what must not change: dtype, shape and bytes of every array, and how all else is written."""
     if isinstance(value, tuple):
         return [content(part) for part in value]
     if isinstance(value, np.ndarray) and value.dtype != object:
@@ -145,7 +159,7 @@ def content(value: object) -> object:
 
 
 def flat(result: object) -> list[np.ndarray]:
-    """Return the arrays of a result, in order."""
+    """Return the arrays of a result, in order, without the steps of a history."""
     if isinstance(result, dict):
         result = tuple(part for name, part in result.items() if name != "t")
     if isinstance(result, tuple):
@@ -157,13 +171,13 @@ def is_finite(array: np.ndarray) -> bool:
     """Whether all entries are finite numbers, or fractions."""
     if array.dtype == object:
         return all(isinstance(entry, Rational) or math.isfinite(entry) for entry in array.flat)
-    return bool(np.isfinite(array).all())
+    return array.dtype.kind in "biufc" and bool(np.isfinite(array).all())
 
 
-def is_loose(value: object) -> bool:
-    """Whether an array holds something so large, or no number, that what comes of it need not be finite."""
+def is_wild(value: object) -> bool:
+    """Whether a value holds something huge, or no number, so that what comes of it need not be finite."""
     if isinstance(value, tuple):
-        return any(is_loose(part) for part in value)
+        return any(map(is_wild, value))
     array = np.asarray(value)
     return array.dtype.kind not in "biufc" or not np.all(np.abs(array) < HUGE)
 
@@ -172,33 +186,22 @@ def outcome(case: Case, name: str, value: object) -> list[np.ndarray] | None:
     """Call a function with one argument replaced, judge what happens, and return its answer if it has one."""
     arguments = {key: frozen(value if key == name else good) for key, good in case.good.items()}
     before = {key: content(argument) for key, argument in arguments.items()}
-    answer, message = None, None
+    answer = error = None
     try:
         with np.errstate(all="ignore" if name in case.loose else "warn", under="ignore"):
             answer = flat(case.call(**arguments))
-    except DivergenceError:
-        answer = None
-    except ValueError as error:
-        message = str(error)
+    except (ValueError, DivergenceError) as caught:
+        error = caught
     assert {key: content(argument) for key, argument in arguments.items()} == before, (
         "an argument was changed"
     )
-    if message is not None:
-        names = "params|tree" if name == "params" else name
-        assert re.search(rf"\b({names})\b", message), f"{name} is not named: {message}"
-    if answer is not None:
+    if error is None:
         assert [array.shape for array in answer] == case.shape(**arguments)
-        assert all(map(is_finite, answer)) or (name in case.loose and is_loose(value))
+        assert all(map(is_finite, answer)) or (name in case.loose and is_wild(value))
+    elif isinstance(error, ValueError):
+        named = "params|tree" if name == "params" else name  # a tree is what the type of params is called
+        assert re.search(rf"\b({named})\b", str(error)), f"{name} is not named: {error}"
     return answer
-
-
-def is_default(case: Case, name: str, value: object) -> bool:
-    """Whether None stands for an argument that is left out."""
-    module, function = case.function.split(".")
-    parameter = inspect.signature(getattr(importlib.import_module(f"lib.{module}"), function)).parameters.get(
-        name
-    )
-    return value is None and parameter is not None and parameter.default is None
 
 
 def test_every_public_function_is_here():
@@ -208,4 +211,29 @@ def test_every_public_function_is_here():
         for name, thing in vars(importlib.import_module(f"lib.{module.name}")).items()
         if inspect.isfunction(thing) and thing.__module__ == f"lib.{module.name}" and name[0] != "_"
     }
-    assert {case.function for case in CASES} | NOTHING_TO_CORRUPT.keys() == public
+    assert {case.function for case in CASES} | NOTHING_TO_SPOIL.keys() == public
+    assert not {case.function for case in CASES} & NOTHING_TO_SPOIL.keys()
+
+
+@every_argument
+def test_the_same_value_gives_the_same_answer(case, name):
+    answer = outcome(case, name, case.good[name])
+    assert answer is not None
+    for value in same(case.good[name]):
+        other = outcome(case, name, value)
+        assert other is not None, f"{value!r} is refused"
+        for mine, its in zip(answer, other, strict=True):
+            np.testing.assert_allclose(its, mine, rtol=1e-4, atol=1e-6)  # float32, here and there
+
+
+@every_argument
+def test_spoiled_arguments(case, name):
+    for value in [*JUNK, *spoiled(case.good[name])]:
+        outcome(case, name, value)
+
+
+@every_argument
+@settings(max_examples=40, derandomize=True, database=None, deadline=None)
+@given(data=st.data())
+def test_any_argument(case, name, data):
+    outcome(case, name, data.draw(anything(case.good[name]), label=name))

@@ -49,7 +49,7 @@ def test_precision_is_kept():
 def test_bad_arguments_are_named(rng):
     with pytest.raises(ValueError, match="tree must hold at least one array"):
         ravel(((), ()))
-    with pytest.raises(ValueError, match="tree must have the same 1 leading axes"):
+    with pytest.raises(ValueError, match="tree must have the same batch_ndim = 1 leading axes"):
         ravel((np.zeros((2, 3)), np.zeros(4)), batch_ndim=1)
     unravel = unraveler(example(rng))
     for shape in [(11,), (13,), (12, 1), ()]:
