@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 MOST = 2**40  # No machine of today holds so many numbers: a count beyond it is a mistake.
 
 
-def numbers(name: str, value: ArrayLike, ndim: int | None = None) -> NDArray:
+def numbers(name: str, value: ArrayLike) -> NDArray:
     """Return `value` as an array of numbers, which need not be finite, nor real.
 
     For what is looked at in every step of a training: there it is `lib.training` that names a nan, and tests
@@ -22,13 +22,11 @@ def numbers(name: str, value: ArrayLike, ndim: int | None = None) -> NDArray:
         What the caller calls the argument; the message begins with it.
     value
         Numbers of any shape; what is neither float32 nor complex becomes float64.
-    ndim
-        Number of axes that it must have, if that matters.
 
     Raises
     ------
     ValueError
-        If an entry is no number, or the number of axes is another.
+        If an entry is no number.
 
     Examples
     --------
@@ -36,11 +34,11 @@ def numbers(name: str, value: ArrayLike, ndim: int | None = None) -> NDArray:
     array([ 1., nan])
     """
     array = as_array(name, value)
-    if array.dtype.char not in "dfD":
-        if array.dtype.kind not in "biufc":
+    if array.dtype.kind not in "fc" or array.dtype.char in "eg":
+        if array.dtype.kind not in "biuf":
             raise ValueError(f"{name} must hold numbers, but its dtype is {array.dtype}")
-        array = _float64(array) if array.dtype.kind != "c" else array
-    return _with_axes(name, array, ndim)
+        array = _float64(array)
+    return array
 
 
 def finite(name: str, value: ArrayLike, ndim: int | None = None) -> NDArray:
@@ -162,7 +160,7 @@ def nonnegative(name: str, value: ArrayLike, ndim: int | None = None) -> float |
     One number comes back as Python's own, which widens no float32; likewise from the checks below.
     """
     array = finite(name, value, ndim)
-    if np.any(array < 0):
+    if (array < 0).any():
         raise ValueError(f"{name} must not be negative, but it is {value}")
     return array if array.ndim else array.item() + 0.0  # not -0.0
 
@@ -170,7 +168,7 @@ def nonnegative(name: str, value: ArrayLike, ndim: int | None = None) -> float |
 def positive(name: str, value: ArrayLike, ndim: int | None = None) -> float | NDArray:
     """Return `value`, as `finite` does, if it is above zero, else raise a `ValueError` that names it."""
     array = finite(name, value, ndim)
-    if np.any(array <= 0):
+    if (array <= 0).any():
         raise ValueError(f"{name} must be positive, but it is {value}")
     return array if array.ndim else array.item()
 
@@ -178,7 +176,7 @@ def positive(name: str, value: ArrayLike, ndim: int | None = None) -> float | ND
 def fraction(name: str, value: ArrayLike, ndim: int | None = None) -> float | NDArray:
     """Return `value`, as `finite` does, if it lies in [0, 1), else raise a `ValueError` that names it."""
     array = finite(name, value, ndim)
-    if np.any((array < 0) | (array >= 1)):
+    if ((array < 0) | (array >= 1)).any():
         raise ValueError(f"{name} must lie in [0, 1), but it is {value}")
     return array if array.ndim else array.item()
 

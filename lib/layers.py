@@ -123,13 +123,14 @@ def gelu() -> Layer:
     c, d = math.sqrt(2 / math.pi), 0.044715  # Python's floats keep the precision of f.
 
     def apply(_: tuple, f: NDArray) -> tuple:
-        t = np.tanh(c * (f + d * f**3))
+        g = np.clip(f, -30, 30)  # beyond, tanh is 1 to the last digit, and powers could overflow
+        t = np.tanh(c * (g + d * g**3))
 
         def pullback(dh: NDArray) -> tuple:
-            du = c * (1 + 3 * d * f**2)
+            du = c * (1 + 3 * d * g**2)
             return (), dh * ((1 + t) + f * (1 - t**2) * du) / 2
 
-        return f * (1 + t) / 2, pullback
+        return f * ((1 + t) / 2), pullback
 
     return Layer(_no_parameters, apply)
 

@@ -417,7 +417,8 @@ def ridge(X: ArrayLike, y: ArrayLike, penalty: ArrayLike) -> NDArray:
     -----
     Hoerl and Kennard (1970); the notes, equation (2.14).  The penalty is that of p more examples, whose
     inputs are the rows of the diagonal matrix with entries sqrt(lambda), and whose responses are 0; so
-    it is solved as `least_squares_qr`, and no matrix is squared.
+    it is solved as `least_squares_qr`, and no matrix is squared.  The error is round-off of the size of y
+    over sqrt(lambda): at a huge lambda theta is tiny, and has few digits.
 
     Examples
     --------

@@ -56,7 +56,11 @@ def _checked(optimizer: Callable) -> Callable:
             return _fitted(name, nonnegative(name, alpha(t)), shape)
 
         values["gradient"] = checked_gradient
-        values["alpha"] = checked_rate if callable(alpha) else constant(_fitted("alpha", alpha, shape))
+        values["alpha"] = (
+            checked_rate
+            if callable(alpha)
+            else constant(_fitted("alpha", nonnegative("alpha", alpha), shape))
+        )
         return optimizer(**values)
 
     return start
@@ -64,7 +68,7 @@ def _checked(optimizer: Callable) -> Callable:
 
 def _fitted(name: str, value: ArrayLike, shape: tuple[int, ...]) -> float | NDArray:
     """Return a number as Python's own, which widens no float32, or an array that broadcasts to theta."""
-    array = finite(name, value)
+    array = np.asarray(value)
     if array.ndim == 0:
         return array.item()
     try:

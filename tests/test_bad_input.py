@@ -33,7 +33,7 @@ from numbers import Rational
 import numpy as np
 import pytest
 from cases import CASES, NOTHING_TO_SPOIL, Case
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -233,7 +233,13 @@ def test_spoiled_arguments(case, name):
 
 
 @every_argument
-@settings(max_examples=40, derandomize=True, database=None, deadline=None)
+@settings(
+    max_examples=25,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 @given(data=st.data())
 def test_any_argument(case, name, data):
     outcome(case, name, data.draw(anything(case.good[name]), label=name))

@@ -143,7 +143,9 @@ def test_bad_members_are_named_at_the_call(sampler, rng, members):
 
 
 def test_a_batch_larger_than_the_data(rng):
-    with pytest.raises(ValueError, match="batch_size must be at most the number of rows in arrays or rows, 4, not 5"):
+    with pytest.raises(
+        ValueError, match="batch_size must be at most the number of rows in arrays or rows, 4, not 5"
+    ):
         minibatches(np.zeros(4), batch_size=5, rng=rng)
     # With replacement there is nothing wrong with it.
     assert len(next(random_batches(np.zeros(4), batch_size=5, rng=rng))[0]) == 5
