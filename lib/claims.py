@@ -46,12 +46,11 @@ def check(
         raise ValueError(
             f"actual must hold a number and expected be finite, but they are {actual}, {expected}"
         )
-    with np.errstate(over="ignore"):  # an infinite difference fails, an infinite bound is refused
+    with np.errstate(over="ignore"):  # An infinite difference fails, an infinite bound is refused.
         difference, allowed = np.abs(actual - expected), atol + rtol * np.abs(expected)
     if not np.isfinite(allowed).all() or rtol == atol == 0:
         raise ValueError(
-            f"rtol or atol must be positive, and so that a claim about expected can fail, "
-            f"but they are {rtol} and {atol}"
+            f"rtol or atol must be positive, and finite times expected, but they are {rtol} and {atol}"
         )
     if not np.all(difference <= allowed):
         wanted = np.broadcast_to(expected, actual.shape)

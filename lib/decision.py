@@ -145,14 +145,19 @@ def exact_risk(
     array([0.125, 0.   ])
     """
     theta, probabilities = _table(theta, probabilities)
+    estimates = _rule(estimates, probabilities)
+    losses = loss(theta[:, None], estimates[..., None, :])
+    return (probabilities * losses).sum(axis=-1)
+
+
+def _rule(estimates: ArrayLike, probabilities: NDArray) -> NDArray:
+    """Return the estimates as an array, if there is one for each outcome."""
     estimates = real("estimates", estimates)
     if estimates.shape[-1:] != probabilities.shape[1:]:
         raise ValueError(
-            f"estimates must end in the outcomes of probabilities, {probabilities.shape}, but it is "
-            f"{estimates.shape}"
+            f"estimates must end in the outcomes, {probabilities.shape}, but it is {estimates.shape}"
         )
-    losses = loss(theta[:, None], estimates[..., None, :])
-    return (probabilities * losses).sum(axis=-1)
+    return estimates
 
 
 def _table(theta: ArrayLike, probabilities: ArrayLike) -> tuple[NDArray, NDArray]:

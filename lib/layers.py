@@ -55,7 +55,7 @@ def linear(d_in: int, d_out: int, weights: Initializer = HE) -> Layer:
     ValueError
         If a size is no positive whole number.
     """
-    d_in, d_out = count("d_in", d_in), count("d_out", d_out)
+    count("d_in", d_in), count("d_out", d_out)
 
     def init(rng: np.random.Generator, members: int | None = None) -> tuple:
         return weights(rng, d_out, d_in, members), np.zeros((*ensemble("members", members), d_out))

@@ -200,7 +200,7 @@ def record(
     if "t" in metrics:
         raise ValueError('a metric must not be called "t": that is the step')
     history: dict[str, list] = {"t": [], **{name: [] for name in metrics}}
-    steps = islice(iterates, n_steps + 1)
+    t, steps = -1, islice(iterates, n_steps + 1)
     if progress is not None:
         steps = tqdm(steps, progress, n_steps + 1, leave=False)
     # An overflow is about to be reported below, better than by a warning.
@@ -211,10 +211,8 @@ def record(
                 history["t"].append(t)
                 for name, metric in metrics.items():
                     history[name].append(_finite_at(name, metric(theta), t))
-    if len(history["t"]) <= n_steps // every:
-        raise ValueError(
-            f"iterates must hold n_steps = {n_steps} steps, every = {every}, but it ended before"
-        )
+    if t < n_steps:
+        raise ValueError(f"iterates must hold n_steps = {n_steps} steps, but they end after {t}")
     return theta, {name: np.array(values) for name, values in history.items()}
 
 
@@ -308,12 +306,8 @@ def early_stopping(
     >>> found.theta.tolist(), int(found.step), float(found.score), int(found.stop)
     ([3.0], 1, 1.0, 3)
     """
-    patience, max_steps, every = (
-        count("patience", patience),
-        count("max_steps", max_steps),
-        count("every", every),
-    )
-    t = None
+    patience, max_steps = count("patience", patience), count("max_steps", max_steps)
+    t, every = -1, count("every", every)
     for t, theta in enumerate(islice(iterates, max_steps + 1)):
         if t == 0:
             best, step, least = theta, np.zeros(theta.shape[:-1], int), np.full(theta.shape[:-1], np.inf)
@@ -330,6 +324,6 @@ def early_stopping(
         running = t - step < patience
         if not running.any():
             break
-    if t is None:
-        raise ValueError("iterates must hold at least one")
+    if t < 0:
+        raise ValueError("iterates must hold at least one, but there is none")
     return Stopped(best, step, least, stop)

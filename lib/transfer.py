@@ -75,13 +75,19 @@ def ridge_towards(X: ArrayLike, y: ArrayLike, penalty: ArrayLike, source: ArrayL
     >>> ridge_towards([[1.0], [1.0]], [2.0, 4.0], penalty=2.0, source=[1.0]).round(12)
     array([2.])
     """
+    X, y, source = _with_source(X, y, source)
+    return source + ridge(X, y - np.matvec(X, source), penalty)
+
+
+def _with_source(X: ArrayLike, y: ArrayLike, source: ArrayLike) -> tuple[NDArray, NDArray, NDArray]:
+    """Return the three as arrays whose shapes fit: (..., n, p), (..., n), (..., p)."""
     X, y, source = finite("X", X), finite("y", y), finite("source", source)
-    if X.ndim < 2 or 0 in X.shape or source.ndim == 0 or source.shape[-1] != X.shape[-1]:
+    if X.ndim < 2 or X.size == 0 or source.ndim == 0 or source.shape[-1] != X.shape[-1]:
         raise ValueError(f"source must end in the columns of X, {X.shape}, but it is {source.shape}")
     if y.shape[-1:] != X.shape[-2:-1]:
         raise ValueError(f"y must end in the rows of X, {X.shape}, but it is {y.shape}")
-    broadcasting(y=y[..., 0], X=X[..., 0, 0], source=source[..., 0])
-    return source + ridge(X, y - np.matvec(X, source), penalty)
+    broadcasting(X=X[..., 0, 0], y=y[..., 0], source=source[..., 0])
+    return X, y, source
 
 
 @representable("s", "penalty")
@@ -360,11 +366,10 @@ def masked(gradient: Callable[..., NDArray], mask: ArrayLike) -> Callable[..., N
     means of that entry begin at zero and stay there.
     """
     mask = finite("mask", mask)
+    return lambda theta, *batch: mask * _as_long_as(mask, gradient(theta, *batch))
 
-    def masked_gradient(theta: NDArray, *batch: NDArray) -> NDArray:
-        g = gradient(theta, *batch)
-        if mask.shape[-1:] != g.shape[-1:]:
-            raise ValueError(f"mask must end in the parameters, {g.shape}, but its shape is {mask.shape}")
-        return mask * g
 
-    return masked_gradient
+def _as_long_as(mask: NDArray, g: NDArray) -> NDArray:
+    if mask.shape[-1:] != g.shape[-1:]:
+        raise ValueError(f"mask must end in the parameters, {g.shape}, but its shape is {mask.shape}")
+    return g

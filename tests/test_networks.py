@@ -104,7 +104,7 @@ def test_bad_arguments_of_the_objective_are_named(rng):
             function(np.zeros(3), np.zeros((1, 2)), np.full((1, 1), np.nan))
         with pytest.raises(ValueError, match=r"^y must have the shape"):
             function(np.zeros(3), np.zeros((2, 2)), np.zeros((3, 1)))
-        with pytest.raises(ValueError, match=r"^theta must have 3 entries"):
+        with pytest.raises(ValueError, match=r"^theta must end in the 3 entries"):
             function(np.zeros(4), np.zeros((1, 2)), np.zeros((1, 1)))
 
 

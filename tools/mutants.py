@@ -3,10 +3,10 @@
     python -m tools.mutants [--only NAME]... [--skip-chapters]
 
 The faults are listed in tests/mutants.toml.  Each is planted in a copy of the checkout, never in the
-checkout itself.  There the unit tests of each module run, with its doctests, and then the chapter that the
-fault names, if it names one, alone, by its own outputs and checks.  Both must notice.  The exit code is 1 if
-a fault survives what must notice it, and 2 if a run tells nothing: tests that fail without a fault, or that
-never ran.
+checkout itself.  There the unit tests of each module run, those of bad input everywhere, and the doctests,
+and then the chapter that the fault names, if it names one, alone, by its own outputs and checks.  Both must
+notice.  The exit code is 1 if a fault survives what must notice it, and 2 if a run tells nothing: tests that
+fail without a fault, or that never ran.
 """
 
 import argparse
@@ -90,7 +90,8 @@ def main() -> int:
         imported = run(["-c", "import lib; print(lib.__file__)"], copy).stdout.strip()
         if not Path(imported).is_relative_to(copy):
             stop(f"the tests would import {imported or 'no lib at all'}, not the copy in {copy}")
-        units = [*(f"tests/test_{m.stem}.py" for m in sorted(copy.glob("lib/[!_]*.py"))), "lib"]
+        subjects = [*(module.stem for module in sorted(copy.glob("lib/[!_]*.py"))), "extremes", "bad_input"]
+        units = [*(f"tests/test_{subject}.py" for subject in subjects), "lib"]
         chapters = {
             mutant["name"]: f"chapters/{mutant['chapter']}.ipynb"
             for mutant in chosen
