@@ -122,14 +122,12 @@ def _inputs(theta: NDArray, x: NDArray) -> NDArray:
 def _named(function: Callable) -> Callable:
     """Have the errors of a function of theta, x and perhaps y name these, too, not only what is inside."""
 
-    def named(theta: NDArray, x: NDArray, *y: NDArray) -> NDArray:
+    def named(*arrays: NDArray, **more: NDArray) -> NDArray:
         try:
-            return function(theta, x, *y)
+            return function(*arrays, **more)
         except ValueError as error:
-            sizes = [getattr(array, "shape", array) for array in (theta, x, *y)]
-            listed = ", ".join(
-                f"{name} is {size}" for name, size in zip(["theta", "x", "y"], sizes, strict=False)
-            )
-            raise ValueError(f"{error} ({listed})") from error
+            given = dict(zip(["theta", "x", "y"], arrays, strict=False)) | more
+            sizes = [f"{name} is {getattr(array, 'shape', array)}" for name, array in given.items()]
+            raise ValueError(f"{error} ({', '.join(sizes)})") from error
 
     return named

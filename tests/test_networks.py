@@ -120,3 +120,13 @@ def test_predictor_gives_the_outputs_of_each_member(rng):
     np.testing.assert_array_equal(predict(ravel(params), x[0]), network.apply(params, x[0])[0])
     with pytest.raises(ValueError, match=r"^x must be finite"):
         predict(theta, np.full((1, 3), np.inf))
+
+
+def test_the_data_may_be_named(rng):
+    network = mlp(2, 1)
+    value, gradient = objective(network, squared_error, network.init(rng))
+    theta, x, y = rng.normal(size=3), rng.normal(size=(4, 2)), rng.normal(size=(4, 1))
+    assert value(theta, x=x, y=y) == value(theta, x, y)
+    np.testing.assert_array_equal(gradient(theta, y=y, x=x), gradient(theta, x, y))
+    with pytest.raises(ValueError, match=r"x is \(4, 2\)"):
+        value(theta, x=x, y=y[1:])
