@@ -3,7 +3,7 @@
 from decimal import Decimal, InvalidOperation
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from lib.checks import finite, positive
 
@@ -40,21 +40,25 @@ def check(
     >>> check("three thirds are one", [1 / 3 + 2 / 3], 1, rtol=1e-15)
     ✓ three thirds are one (to within 1e-15 of its size)
     """
-    actual, expected = np.asarray(actual, dtype=float), np.asarray(expected, dtype=float)
+    actual, expected = _floats("actual", actual), _floats("expected", expected)
+    rtol, atol = _tolerance("rtol", rtol), _tolerance("atol", atol)
     if expected.ndim and expected.shape != actual.shape:
         raise ValueError(
-            f"expected must be a number or have shape {actual.shape}, but it is {expected.shape}"
+            f"expected must be a number or have actual's shape, {actual.shape}, but it is {expected.shape}"
         )
     if actual.size == 0 or not np.isfinite(expected).all():
         raise ValueError(
             f"actual must hold a number and expected be finite, but they are {actual}, {expected}"
         )
-    if not 0 < max(rtol, atol) < np.inf:
-        raise ValueError(f"rtol or atol must be positive and finite, but they are {rtol} and {atol}")
-    allowed = atol + rtol * np.abs(expected)
-    if not np.all(np.abs(actual - expected) <= allowed):
+    with np.errstate(over="ignore"):  # An infinite difference fails, an infinite bound is refused.
+        difference, allowed = np.abs(actual - expected), atol + rtol * np.abs(expected)
+    if not np.isfinite(allowed).all() or rtol == atol == 0:
+        raise ValueError(
+            f"rtol or atol must be positive, and finite times expected, but they are {rtol} and {atol}"
+        )
+    if not np.all(difference <= allowed):
         wanted = np.broadcast_to(expected, actual.shape)
-        worst = np.unravel_index(np.argmax(np.abs(actual - expected) - allowed), actual.shape)
+        worst = np.unravel_index(np.argmax(difference - allowed), actual.shape)
         raise AssertionError(
             f"{statement}: {actual[worst]:.10g} should be {wanted[worst]:.10g} (rtol={rtol:g}, atol={atol:g})"
         )
@@ -146,3 +150,21 @@ def _number(name: str, text: str) -> Decimal:
 
 def _last_digit(number: Decimal) -> Decimal:
     return Decimal((0, (1,), number.as_tuple().exponent))
+
+
+def _floats(name: str, value: ArrayLike) -> NDArray:
+    """Return real numbers, fractions among them, as floats, which may be nan."""
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind in "biufO":
+            return array.astype(float)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise ValueError(f"{name} must hold real numbers, but it is {value!r}")
+
+
+def _tolerance(name: str, value: float) -> float:
+    bound = _floats(name, value)
+    if bound.ndim or not 0 <= bound < np.inf:
+        raise ValueError(f"{name} must be one finite number, not negative, but it is {value}")
+    return bound.item()

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lib.checks import count, ensemble, fraction
+from lib.checks import count, ensemble, fraction, generator
 from lib.initialization import Initializer, independent
 
 HE = independent()
@@ -123,13 +123,14 @@ def gelu() -> Layer:
     c, d = math.sqrt(2 / math.pi), 0.044715  # Python's floats keep the precision of f.
 
     def apply(_: tuple, f: NDArray) -> tuple:
-        t = np.tanh(c * (f + d * f**3))
+        g = np.clip(f, -30, 30)  # beyond, tanh is 1 to the last digit, and powers could overflow
+        t = np.tanh(c * (g + d * g**3))
 
         def pullback(dh: NDArray) -> tuple:
-            du = c * (1 + 3 * d * f**2)
+            du = c * (1 + 3 * d * g**2)
             return (), dh * ((1 + t) + f * (1 - t**2) * du) / 2
 
-        return f * (1 + t) / 2, pullback
+        return f * ((1 + t) / 2), pullback
 
     return Layer(_no_parameters, apply)
 
@@ -154,14 +155,14 @@ def dropout(rate: float, rng: np.random.Generator) -> Layer:
     Raises
     ------
     ValueError
-        If rate lies outside [0, 1).
+        If rate lies outside [0, 1), or rng is no generator.
 
     Notes
     -----
     Srivastava et al. (2014), with the factor 1/q in training instead of q afterwards.  A network for
     prediction is the same one without these layers: it has the same parameters.
     """
-    q = 1 - float(fraction("rate", rate))
+    q, rng = 1 - fraction("rate", rate, ndim=0), generator("rng", rng)
 
     def apply(_: tuple, h: NDArray) -> tuple:
         z = (rng.random(h.shape) < q).astype(h.dtype) / q

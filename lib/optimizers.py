@@ -56,7 +56,11 @@ def _checked(optimizer: Callable) -> Callable:
             return _fitted(name, nonnegative(name, alpha(t)), shape)
 
         values["gradient"] = checked_gradient
-        values["alpha"] = checked_rate if callable(alpha) else constant(_fitted("alpha", alpha, shape))
+        values["alpha"] = (
+            checked_rate
+            if callable(alpha)
+            else constant(_fitted("alpha", nonnegative("alpha", alpha), shape))
+        )
         return optimizer(**values)
 
     return start

@@ -55,8 +55,9 @@ def test_the_worst_entry_is_shown():
         (1.0, float("inf"), {"rtol": 1}, "expected"),
         (1.0, float("nan"), {"rtol": 1}, "expected"),
         (1.0, 1.0, {}, "rtol"),
-        (1.0, 1.0, {"atol": -1}, "rtol"),
-        (1.0, 1.0, {"atol": float("inf")}, "rtol"),
+        (1.0, 1e300, {"rtol": 1e300}, "rtol"),
+        (1.0, 1.0, {"atol": -1}, "atol"),
+        (1.0, 1.0, {"atol": float("inf")}, "atol"),
     ],
 )
 def test_a_claim_that_cannot_fail_is_refused(actual, expected, tolerance, name):

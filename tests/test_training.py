@@ -145,7 +145,9 @@ def test_bad_members_are_named_at_the_call(sampler, rng, members):
 
 
 def test_a_batch_larger_than_the_data(rng):
-    with pytest.raises(ValueError, match="batch_size must be between 1 and 4, but it is 5"):
+    with pytest.raises(
+        ValueError, match="batch_size must be at most the number of rows in arrays or rows, 4, not 5"
+    ):
         minibatches(np.zeros(4), batch_size=5, rng=rng)
     # With replacement there is nothing wrong with it.
     assert len(next(random_batches(np.zeros(4), batch_size=5, rng=rng))[0]) == 5
@@ -385,3 +387,14 @@ def test_bad_arguments_of_early_stopping_are_named(name):
     arguments = {"patience": 1, "max_steps": 1, "every": 1, name: 0}
     with pytest.raises(ValueError, match=f"^{name} must"):
         early_stopping(halving(), float, **arguments)
+
+
+def test_iterates_that_end_too_early_are_named():
+    path = np.zeros((3, 1))
+    with pytest.raises(ValueError, match=r"^iterates must hold n_steps = 3 steps, but they end after 2"):
+        record(iter(path), 3, every=2)
+    with pytest.raises(ValueError, match=r"^iterates must hold n_steps = 0 steps"):
+        trajectory(iter([]), 0)
+    with pytest.raises(ValueError, match=r"^iterates must hold at least one"):
+        early_stopping(iter([]), lambda theta: 0, patience=1, max_steps=1)
+    assert len(trajectory(iter(path), 2)) == 3
