@@ -41,7 +41,7 @@ def leaves(tree: Tree) -> Iterator[NDArray]:
         for branch in tree:
             yield from leaves(branch)
     else:
-        yield tree if isinstance(tree, np.ndarray) else numbers("tree", tree)
+        yield numbers("tree", tree)
 
 
 def ravel(tree: Tree, batch_ndim: int = 0) -> NDArray:
@@ -78,7 +78,7 @@ def ravel(tree: Tree, batch_ndim: int = 0) -> NDArray:
         raise ValueError(
             f"tree must have the same batch_ndim = {batch_ndim} leading axes in all arrays, but has {shapes}"
         )
-    return numbers("tree", np.concatenate([array.reshape(*lead, -1) for array in arrays], axis=-1))
+    return np.concatenate([array.reshape(*lead, -1) for array in arrays], axis=-1)
 
 
 def unraveler(tree: Tree) -> Callable[[NDArray], Tree]:
