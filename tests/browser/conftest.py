@@ -58,3 +58,21 @@ def opened(request: pytest.FixtureRequest, context: BrowserContext) -> Iterator[
     opened = open_page(context, request.param)
     yield opened
     opened.page.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what each page weighs."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    weights = [
+        value
+        for report in reports
+        for name, value in getattr(report, "user_properties", [])
+        if name == "weight" and report.when == "call"
+    ]
+    if weights:
+        kinds = ("page", "styles", "pictures", "scripts", "fonts")
+        terminalreporter.section("kilobytes that a page loads")
+        terminalreporter.write_line(f"{'':34}" + "".join(f"{kind:>10}" for kind in kinds))
+        for name, weight in sorted(weights):
+            numbers = "".join(f"{weight[kind] / 1000:10.0f}" for kind in kinds)
+            terminalreporter.write_line(f"{name:34}{numbers}")
