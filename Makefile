@@ -56,11 +56,12 @@ $(browser): $(installed) tests/browser/requirements.txt
 	@$(python) -m pip install --quiet --disable-pip-version-check -r tests/browser/requirements.txt
 	@touch $@
 
-# MathJax and the widgets for reading offline. The book also builds without them: then tools/book.py says
-# so, and the next build tries again. An installation that fails leaves the one before it in place.
+# MathJax and the widgets for reading offline, and axe for the browser tests. The book also builds without
+# them: then tools/book.py says so, and the next build tries again. An installation that fails leaves the one
+# before it in place.
 download = _build/npm
 $(libraries): package.json package-lock.json
 	@rm -rf $(download) && mkdir -p $(download) && cp $^ $(download)
-	@if (cd $(download) && npm ci --ignore-scripts --no-audit --no-fund --prefer-offline --fetch-retries=0) \
-		>$(download)/npm.log 2>&1; \
+	@if (cd $(download) && npm ci --include=dev --ignore-scripts --no-audit --no-fund --prefer-offline \
+		--fetch-retries=0) >$(download)/npm.log 2>&1; \
 	then rm -rf node_modules && mv $(download)/node_modules . && touch $@ && rm -r $(download); fi
