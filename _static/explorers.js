@@ -1,5 +1,5 @@
 // What the widgets of the explorers lack in a page: their pictures unpacked, names for their sliders, and
-// the MathJax of today.
+// the MathJax of today. And what the theme lacks for those who go by the keyboard.
 (() => {
   // tools/light.py packs what html-manager would look for, so it finds nothing, and the drawing is done here.
   const draw = async (packed) => {
@@ -36,6 +36,7 @@
     new MutationObserver(update).observe(readout, { childList: true, characterData: true, subtree: true });
     new MutationObserver(update).observe(handle, { attributeFilter: ["aria-valuetext"] });
     update();
+    readout.contentEditable = "false"; // the slider says it all; typing there would do nothing
     slider.dataset.named = "";
   };
   const nameAll = () => document.querySelectorAll(".widget-slider:not([data-named])").forEach(name);
@@ -47,6 +48,14 @@
         MathJax.startup.promise.then(() => MathJax.typesetPromise([element]));
       MathJax.Hub = { Queue: typeset };
     }
+    // A formula that is wider than its place can be scrolled by keyboard; the others are no stops on the way.
+    window.MathJax?.startup?.promise?.then(() => {
+      for (const formula of document.querySelectorAll("div.math mjx-container")) {
+        if (formula.scrollWidth > formula.clientWidth) formula.tabIndex = 0;
+      }
+    });
+    // The theme loses the focus when it copies.
+    document.addEventListener("click", ({ target }) => target.closest("button.copybtn")?.focus());
     document.querySelectorAll('script[type="application/vnd.jupyter.widget-state+json;deflate"]').forEach(draw);
     nameAll();
     new MutationObserver(nameAll).observe(document.body, { childList: true, subtree: true });
