@@ -13,7 +13,7 @@ installed = .venv/.installed
 browser = .venv/.browser
 libraries = node_modules/.package-lock.json
 
-.PHONY: help book test lab refresh test-browser test-mutants bench clean
+.PHONY: help book test lab refresh test-browser test-lab test-mutants bench clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,9 @@ refresh: $(installed) ## execute every notebook and store its outputs in place
 
 test-browser: book $(browser) ## test the built book in headless Chromium with the network closed
 	$(python) -m pytest tests/browser
+
+test-lab: $(installed) $(browser) ## run every notebook in a real JupyterLab, in headless Chromium
+	$(python) -m pytest tests/lab
 
 test-mutants: $(installed) ## plant faults in lib, one at a time, and report which tests notice
 	$(python) -m tools.mutants
