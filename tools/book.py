@@ -161,6 +161,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", tie_cache_to_lib)
     app.connect("config-inited", carry_browser_libraries)
     app.connect("build-finished", prune)
-    app.connect("build-finished", make_light)
-    app.connect("build-finished", remember_finished_build)
+    app.connect("build-finished", make_light, priority=800)  # after the theme: it writes pygments.css
+    app.connect("build-finished", remember_finished_build, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -18,6 +18,8 @@ PACKED = "application/vnd.jupyter.widget-state+json;deflate"  # _static/explorer
 _STATE = re.compile(r'<script type="application/vnd\.jupyter\.widget-state\+json">(.*?)</script>', re.DOTALL)
 _ICON_SCRIPT = re.compile(r"\s*<!-- [^>]* -->\s*<script [^>]*/fontawesome\.js[^>]*></script>")
 _ICON_RULE = re.compile(r"((?:\.fa-[\w-]+:before,?)+)\{content:[^}]*\}")
+# One thing alone in a group that says nothing.
+_ALONE = re.compile(r"<g>(<(?:path|use) [^<>]*/>|<g [^<>]*>(?:<use [^<>]*/>)*</g>)</g>")
 _COORDINATES = {"M": 2, "L": 2, "Q": 4, "C": 6}  # how many each command takes
 
 
@@ -121,8 +123,12 @@ def picture(svg: str) -> str:
     svg = re.sub(r' d="([^"]*)"', lambda path: f' d="{_path(path[1])}"', svg)
     svg = re.sub(r' (?:x|y|width|height)="[^"]*"|translate\([^)]*\)', _one_decimal, svg)
     svg = re.sub(r' style="[^"]*"', lambda found: re.sub(r"([:;]) ", r"\1", found[0]), svg)
+    svg = re.sub(r'<g id="[^"]*"', "<g", svg).replace("xlink:href", "href")
     svg = re.sub(r"\s+", " ", svg).replace("> <", "><")
-    return re.sub(r"<g([^>]*)>((?:<use [^>]*/>)+)</g>", _one_style, svg)
+    svg = re.sub(r"<g([^>]*)>((?:<use [^>]*/>)+)</g>", _one_style, svg)
+    while (unwrapped := _ALONE.sub(r"\1", svg)) != svg:
+        svg = unwrapped
+    return svg
 
 
 def _webp(png: re.Match) -> str:
