@@ -58,6 +58,7 @@ def test_the_api_page_lists_every_module_of_lib_once():
 
 def test_the_lock_of_npm_pins_what_package_json_names_and_no_registry():
     lock = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))
-    pinned = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    package = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))
+    pinned = package["dependencies"] | package["devDependencies"]
     assert {name: lock["packages"][f"node_modules/{name}"]["version"] for name in pinned} == pinned
     assert not [name for name, entry in lock["packages"].items() if "resolved" in entry]

@@ -5,7 +5,19 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup
-from pages import BUILD, DESKTOP, DOOR, HTML, NOTEBOOKS, PAGES, PHONE, Opened, count_explorers, open_page
+from pages import (
+    BUILD,
+    DESKTOP,
+    DOOR,
+    HTML,
+    NOTEBOOKS,
+    PAGES,
+    PHONE,
+    UNFOLD,
+    Opened,
+    count_explorers,
+    open_page,
+)
 from playwright.sync_api import BrowserContext, Page, expect
 
 SCREENSHOTS = BUILD / "screenshots"
@@ -20,12 +32,6 @@ RAW_MATH = r"""() => {
         if (/\\[()[\]]|\$|\\begin\{/.test(node.data)) found.push(node.data.trim());
     }
     return found;
-}"""
-
-# A solution is folded; what is inside must fit as well.
-UNFOLD = """() => {
-    document.querySelectorAll("details").forEach((details) => { details.open = true; });
-    document.querySelectorAll(".toggle-hidden").forEach((box) => box.classList.remove("toggle-hidden"));
 }"""
 
 TOO_WIDE = """(width) => [...document.querySelectorAll("main *")]
