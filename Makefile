@@ -13,10 +13,10 @@ installed = .venv/.installed
 browser = .venv/.browser
 libraries = node_modules/.package-lock.json
 
-.PHONY: help book test lab refresh test-browser test-lab test-mutants bench clean
+.PHONY: help book test lab refresh test-browser test-lab test-mutants test-matrix test-accidents bench clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 book: $(installed) $(libraries) ## build the book into _build/html; fails on any error or warning
 	@.venv/bin/jupyter-book build . -W --keep-going -n
@@ -39,6 +39,12 @@ test-lab: $(installed) $(browser) ## run every notebook in a real JupyterLab, in
 
 test-mutants: $(installed) ## plant faults in lib, one at a time, and report which tests notice
 	$(python) -m tools.mutants
+
+test-matrix: $(installed) ## run every notebook on other kernels, threads and versions, into results/matrix.json
+	$(python) -m tools.matrix
+
+test-accidents: $(installed) ## kill the build of the book at random moments, and see that the next one succeeds
+	$(python) -m pytest tests/accidents -s
 
 bench: $(installed) ## measure how fast lib is, beside PyTorch if that is installed, into benchmarks/results.json
 	$(python) -m benchmarks

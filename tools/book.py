@@ -1,8 +1,9 @@
 """Sphinx extension of the book. ``_config.yml`` registers it, so every way to build goes through it.
 
-It does five things that Jupyter Book leaves open:
+It does what Jupyter Book leaves open:
 
 - the cache of executed notebooks also depends on ``lib`` and on the pinned packages;
+- what a build that was killed left half-written in the cache is executed again;
 - a build that failed, or was interrupted, is not taken for done by the next one;
 - where npm has installed the browser libraries, the built book carries them and needs no network;
 - pages whose source is gone are gone from the built book too, and so are files for developers of its theme;
@@ -15,10 +16,14 @@ import shutil
 import sys
 from pathlib import Path
 
+from jupyter_cache import get_cache
+from jupyter_cache.cache.db import NbCacheRecord
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
+from sqlalchemy.exc import DatabaseError
 
+from lib.sweeps import try_to_write_into
 from tools.light import lighten
 from tools.notebooks import prepare_kernels
 
@@ -42,6 +47,16 @@ WIDGETS = {  # in this order: the second is a module that the first loads
 }
 
 
+def stop_unless_writable(folder: Path) -> None:
+    """Say in one line that nothing can be built, where Sphinx would show how it found out."""
+    while not folder.exists():
+        folder = folder.parent
+    try:
+        try_to_write_into(folder)
+    except OSError as error:
+        sys.exit(f"book: {error}")
+
+
 def digest(root: Path) -> str:
     """Return a digest of all that decides what a chapter prints, apart from the chapter itself."""
     state = hashlib.sha256(sys.version.encode())
@@ -59,6 +74,31 @@ def tie_cache_to_lib(app: Sphinx, config: Config) -> None:
         if old != cache:
             shutil.rmtree(old) if old.is_dir() else old.unlink()
     config.nb_execution_cache_path = str(cache)
+
+
+def mend_cache(app: Sphinx, config: Config) -> None:
+    """Forget the entries of the cache that a build was writing when it was killed.
+
+    jupyter-cache makes the record first and the file after it: the next build would believe the record,
+    look for the file, and fail, as often as it is tried.
+    """
+    folder = Path(config.nb_execution_cache_path)
+    if not folder.exists():
+        return
+    cache, whole = get_cache(folder), set()
+    try:
+        for record in cache.list_cache_records():
+            try:
+                cache.get_cache_bundle(record.pk)
+                whole.add(record.hashkey)
+            except (KeyError, ValueError):  # there is no file, or half of one
+                NbCacheRecord.remove_records([record.pk], cache.db)
+    except (RuntimeError, DatabaseError):  # a database without its tables
+        shutil.rmtree(folder)
+        return
+    for entry in (folder / "executed").glob("*"):
+        if entry.name not in whole:
+            shutil.rmtree(entry)
 
 
 def forget_unfinished_build(app: Sphinx, config: Config) -> None:
@@ -156,9 +196,11 @@ def carry_browser_libraries(app: Sphinx, config: Config) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the extension."""
+    stop_unless_writable(Path(app.outdir))
     prepare_kernels()
     app.connect("config-inited", forget_unfinished_build)
     app.connect("config-inited", tie_cache_to_lib)
+    app.connect("config-inited", mend_cache)
     app.connect("config-inited", carry_browser_libraries)
     app.connect("build-finished", prune)
     app.connect("build-finished", make_light, priority=800)  # after the theme: it writes pygments.css

@@ -243,7 +243,7 @@ def main() -> int:
     must = {} if options.skip_chapters else {n: m["chapter"] for n, m in chosen.items() if "chapter" in m}
     try:
         text, good = report(examine_all(chosen, options.jobs, options.skip_chapters), must)
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:  # a full disk, say
         print(f"mutants: {error}", file=sys.stderr)
         return 2
     print(text)
