@@ -105,7 +105,7 @@ def test_light_and_dark_on_desk_and_phone(opened: Opened) -> None:
         page.set_viewport_size(viewport)
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
-            expect(page.locator("html")).to_have_attribute("data-theme", scheme)
+            expect(page.locator("html")).to_have_attribute("data-theme", scheme, timeout=60_000)
             _screenshot(page, SCREENSHOTS / f"{opened.name.replace('/', '-')}-{device}-{scheme}.png")
     page.evaluate(UNFOLD)
     wide = page.evaluate("document.documentElement.scrollWidth")
