@@ -275,7 +275,7 @@ def representable(*names: str, infinite: bool = False) -> Callable:
     >>> square(1e200)
     Traceback (most recent call last):
     ...
-    lib.checks.RangeError: x must be of a size whose result is a finite number, but: overflow encountered in square
+    lib.checks.RangeError: x must be of a size whose result is finite, but: overflow encountered in square
     """
 
     def decorate(function: Callable) -> Callable:
@@ -290,7 +290,7 @@ def representable(*names: str, infinite: bool = False) -> Callable:
                     return result
             except (FloatingPointError, OverflowError, RangeError) as error:
                 raise RangeError(
-                    f"{', '.join(names)} must be of a size whose result is a finite number, but: {error}"
+                    f"{', '.join(names)} must be of a size whose result is finite, but: {error}"
                 ) from None
 
         return guarded
