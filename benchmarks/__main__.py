@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks import machine, measure, ours
 from lib.double_descent import Setting, train
-from lib.sweeps import ONE_THREAD, UDL, UDL_WIDTHS, sweep, write_atomically
+from lib.sweeps import ONE_THREAD, UDL, UDL_WIDTHS, sweep, try_to_write_into, write_atomically
 
 RESULTS = Path(__file__).with_name("results.json")
 WIDTHS = (10, 40, 100, 200, 400)
@@ -128,16 +128,22 @@ def _line(label: str, values: Sequence, form: str = ".0f") -> str:
     return f"{label:46}" + "".join(f"{'' if value is None else format(value, form):>9}" for value in values)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run the benchmark from the shell."""
+def main(arguments: list[str] | None = None) -> int:
+    """Run the benchmark from the shell; return the exit code, which is 1 if nothing can be stored."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
     parser.add_argument("--whole", action="store_true", help="run the library's sweep to its end, too")
     parser.add_argument("--rounds", type=int, default=7, help="turns of each contender (%(default)s)")
     parser.add_argument("--output", type=Path, default=RESULTS, help="where the results are stored")
     options = parser.parse_args(arguments)
-    results = benchmark(rounds=options.rounds, whole=options.whole)
-    write_atomically(options.output, (json.dumps(results, indent=1) + "\n").encode())
-    print(report(results))
+    try:
+        try_to_write_into(options.output.parent)
+        results = benchmark(rounds=options.rounds, whole=options.whole)
+        print(report(results))
+        write_atomically(options.output, (json.dumps(results, indent=1) + "\n").encode())
+    except OSError as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def with_one_thread() -> None:
@@ -149,4 +155,4 @@ def with_one_thread() -> None:
 
 if __name__ == "__main__":
     with_one_thread()
-    main()
+    sys.exit(main())

@@ -171,6 +171,47 @@ def dropout(rate: float, rng: np.random.Generator) -> Layer:
     return Layer(_no_parameters, apply)
 
 
+def residual(layer: Layer) -> Layer:
+    r"""Add to the input what a layer makes of it.
+
+    .. math:: f(h) = h + g(h), \qquad
+              \frac{\partial L}{\partial h} = \frac{\partial L}{\partial f}
+              + \frac{\partial L}{\partial f}\, \frac{\partial g}{\partial h}
+
+    Parameters
+    ----------
+    layer
+        g, whose outputs have the shape of its inputs.
+
+    Returns
+    -------
+    Layer
+        With the params of g.  Its `apply` raises a `ValueError` if g does not keep the shape.
+
+    Notes
+    -----
+    He et al. (2016).
+
+    Examples
+    --------
+    >>> residual(relu()).apply((), np.array([-1.0, 2.0]))[0]
+    array([-1.,  4.])
+    """
+
+    def apply(params: tuple, h: NDArray) -> tuple:
+        g, pull = layer.apply(params, h)
+        if g.shape != h.shape:
+            raise ValueError(f"layer must keep the shape of its input, {h.shape}, but it returns {g.shape}")
+
+        def pullback(df: NDArray) -> tuple:
+            grad, dh = pull(df)
+            return grad, df + dh
+
+        return h + g, pullback
+
+    return Layer(layer.init, apply)
+
+
 def serial(*layers: Layer) -> Layer:
     r"""Chain layers; the pullback is the chain rule, applied from the last layer to the first.
 

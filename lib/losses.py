@@ -368,7 +368,7 @@ def cross_entropy_loss(theta: ArrayLike, theta_hat: ArrayLike) -> NDArray:
 
 
 def kl_loss(theta: ArrayLike, theta_hat: ArrayLike) -> NDArray:
-    r"""Kullback-Leibler divergence from the estimated to the true distribution on K outcomes.
+    r"""Kullback–Leibler divergence from the estimated to the true distribution on K outcomes.
 
     .. math:: L(\theta, \hat\theta) = \sum_{k=1}^K \theta_k \log \frac{\theta_k}{\hat\theta_k}
 

@@ -218,8 +218,14 @@ def _run(function: Callable, setting: object, modules: tuple[str, ...], code: st
     return function(setting)
 
 
-def _end_with(parent: int) -> None:
-    """End this process soon after its parent is gone: nobody would take the results."""
+def end_with(parent: int) -> None:
+    """End this process soon after its parent is gone: nobody would take the results.
+
+    Parameters
+    ----------
+    parent
+        Number of the process.
+    """
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -239,7 +245,7 @@ def _executor(jobs: int | None) -> Iterator[Executor]:
     if hasattr(backend, "client"):
         executor, stop = backend.client.get_executor(pure=False), {"wait": False}
     else:
-        executor = ProcessPoolExecutor(jobs, env=ONE_THREAD, initializer=_end_with, initargs=(os.getpid(),))
+        executor = ProcessPoolExecutor(jobs, env=ONE_THREAD, initializer=end_with, initargs=(os.getpid(),))
         stop = {"kill_workers": True}
     try:
         yield executor
@@ -298,6 +304,11 @@ def write_atomically(path: Path, content: bytes) -> None:
         The file; its folder must exist.
     content
         What it will hold.
+
+    Raises
+    ------
+    OSError
+        If that fails; the message names the file and the reason.
     """
     part = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
@@ -306,6 +317,8 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
+    except OSError as error:
+        raise OSError(f"cannot write {path}: {error.strerror}") from None
     finally:
         part.unlink(missing_ok=True)
 
@@ -412,25 +425,40 @@ def _plan(options: argparse.Namespace) -> tuple[list[Setting], Path | None]:
     if options.jobs is not None:
         count("jobs", options.jobs)
     if options.cache is not None:
-        options.cache.mkdir(parents=True, exist_ok=True)
-        _try_to_write_into(options.cache)
+        try:
+            options.cache.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(f"cannot make the folder {options.cache}: {error.strerror}") from None
+        try_to_write_into(options.cache)
     if options.output is not None:
         if options.output.is_dir():
             raise IsADirectoryError(f"output must be a file, but {options.output} is a folder")
-        _try_to_write_into(options.output.parent)
+        try_to_write_into(options.output.parent)
     return settings, options.output
 
 
-def _try_to_write_into(folder: Path) -> None:
+def try_to_write_into(folder: Path) -> None:
+    """Find out now, not after hours, whether files can be written.
+
+    Parameters
+    ----------
+    folder
+        Where they are to be.
+
+    Raises
+    ------
+    OSError
+        If they cannot; the message names the folder and the reason.
+    """
     try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(4096))
     except OSError as error:
         raise OSError(f"cannot write into the folder {folder}: {error.strerror}") from None
 
 
 def _table(found: dict[Setting, dict[str, NDArray]], settings: list[Setting]) -> str:
-    """Return the last errors in percent, mean and standard deviation over the members, line by line."""
+    """Return the last errors in per cent, mean and standard deviation over the members, line by line."""
 
     def percent(errors: NDArray) -> str:
         spread = f" ± {100 * errors.std(ddof=1):4.2f}" if len(errors) > 1 else ""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from tqdm.auto import tqdm
+from tqdm import tqdm  # not tqdm.auto: in notebooks its bar ignores TQDM_DISABLE
 
 from lib.checks import as_array, count, ensemble, generator, whole
 
@@ -136,7 +136,7 @@ def stochastic(
 ) -> Callable[[NDArray], NDArray]:
     r"""Return the gradient on the next batch, as a function of theta alone.
 
-    .. math:: g_t(\theta) = \nabla L_{B_t}(\theta)
+    .. math:: g_t(\theta) = \nabla L_{\mathcal B_t}(\theta)
 
     Parameters
     ----------

@@ -173,7 +173,7 @@ def transfer_risk(
 ) -> TransferRisk:
     r"""Exact risk of an estimate with a filter, under squared error, for a fixed design.
 
-    .. math:: \mathbb E \|\hat\theta - \theta_T\|^2 = \sum_j (1 - r_j)^2 \delta_j^2
+    .. math:: \mathbb E \|\hat\theta - \theta_T\|^2 = \sum_j (1 - r_j)^2 \Delta_j^2
               + \sum_j (1 - r_j)^2\, v_j^T C v_j + \sigma^2 \sum_{s_j > 0} \frac{r_j^2}{s_j^2}
 
     Parameters
@@ -183,7 +183,8 @@ def transfer_risk(
     reach
         The filter: singular values of shape (p,), padded by zeros, -> shares of shape (p,).
     delta
-        theta_T - theta_S, from the mean of the source's estimate to the target, of shape (p,).
+        Delta = theta_T - theta_S, from the mean of the source's estimate to the target, of shape (p,);
+        Delta_j is its entry along v_j.
     sigma
         Standard deviation of the target's noise.
     source_covariance

@@ -1,4 +1,4 @@
-"""The stored results of full size: each is what its command gives, as far as a test can run it."""
+"""The stored double descents of full size: each is what its command gives, as far as a test can run it."""
 
 import json
 import re
@@ -15,7 +15,7 @@ COMMAND = re.compile(r"^python -m lib\.sweeps (double-descent .*--output results
 COMMANDS = {name: line.split() for line, name in COMMAND.findall((FOLDER / "README.md").read_text())}
 
 
-STORED = sorted(path.name for path in FOLDER.glob("*.json"))
+STORED = sorted(path.name for path in FOLDER.glob("double-descent-*.json"))
 
 
 def plan(name):

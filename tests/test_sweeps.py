@@ -301,10 +301,10 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     def fails(_):
         # Nothing is visible before the bytes are on the disk.
         calls.append(path.read_bytes())
-        raise OSError("disk is full")
+        raise OSError(errno.ENOSPC, "disk is full")
 
     monkeypatch.setattr(os, "fsync", fails)
-    with pytest.raises(OSError, match="disk is full"):
+    with pytest.raises(OSError, match=f"cannot write {path}: disk is full"):
         write_atomically(path, b"after")
     assert calls == [b"before"]
     assert path.read_bytes() == b"before"

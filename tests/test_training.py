@@ -6,6 +6,8 @@ from itertools import islice
 import numpy as np
 import pytest
 from helpers import take
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
 from tqdm.std import tqdm
 
 from lib import training
@@ -242,10 +244,24 @@ def test_the_progress_bar_goes_to_stderr_and_changes_nothing(capsys, monkeypatch
     assert err.endswith("\r")
 
 
-def test_the_progress_bar_can_be_turned_off_from_outside(capsys, monkeypatch):
-    # TQDM_DISABLE, which test runs set, makes disable=True tqdm's default: it must not be overridden.
-    monkeypatch.setattr(training, "tqdm", partial(tqdm, disable=True))
-    record(halving(), 3, progress="halving")
+@pytest.mark.parametrize("disable", ["", "1"])
+def test_a_notebook_shows_the_progress_bar_unless_the_environment_forbids_it(monkeypatch, disable):
+    monkeypatch.setenv("TQDM_DISABLE", disable)
+    cell = """from lib.optimizers import sgd
+from lib.training import record
+theta, _ = record(sgd(lambda theta: 2 * theta, [8.0], alpha=0.25), 3, progress="halving")
+print(theta)"""
+    notebook = new_notebook(cells=[new_code_cell(cell)])
+    NotebookClient(notebook, kernel_name="python3").execute()
+    texts = {"stdout": "", "stderr": ""}
+    for output in notebook.cells[0].outputs:
+        texts[output.name] += output.text
+    assert texts["stdout"] == "[1.]\n"
+    assert ("halving" in texts["stderr"]) == (not disable)
+
+
+def test_without_a_label_there_is_no_progress_bar(capsys, monkeypatch):
+    monkeypatch.setattr(training, "tqdm", partial(tqdm, disable=False))
     record(halving(), 3)
     assert capsys.readouterr() == ("", "")
 

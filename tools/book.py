@@ -1,11 +1,13 @@
 """Sphinx extension of the book. ``_config.yml`` registers it, so every way to build goes through it.
 
-It does four things that Jupyter Book leaves open:
+It does what Jupyter Book leaves open:
 
 - the cache of executed notebooks also depends on ``lib`` and on the pinned packages;
+- what a build that was killed left half-written in the cache is executed again;
 - a build that failed, or was interrupted, is not taken for done by the next one;
 - where npm has installed the browser libraries, the built book carries them and needs no network;
-- pages whose source is gone are gone from the built book too, and so are files for developers of its theme.
+- pages whose source is gone are gone from the built book too, and so are files for developers of its theme;
+- the pages and their pictures are made light: see ``tools/light.py``.
 """
 
 import hashlib
@@ -14,10 +16,15 @@ import shutil
 import sys
 from pathlib import Path
 
+from jupyter_cache import get_cache
+from jupyter_cache.cache.db import NbCacheRecord
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
+from sqlalchemy.exc import DatabaseError
 
+from lib.sweeps import try_to_write_into
+from tools.light import lighten
 from tools.notebooks import prepare_kernels
 
 logger = logging.getLogger(__name__)
@@ -40,6 +47,16 @@ WIDGETS = {  # in this order: the second is a module that the first loads
 }
 
 
+def stop_unless_writable(folder: Path) -> None:
+    """Say in one line that nothing can be built, where Sphinx would show how it found out."""
+    while not folder.exists():
+        folder = folder.parent
+    try:
+        try_to_write_into(folder)
+    except OSError as error:
+        sys.exit(f"book: {error}")
+
+
 def digest(root: Path) -> str:
     """Return a digest of all that decides what a chapter prints, apart from the chapter itself."""
     state = hashlib.sha256(sys.version.encode())
@@ -57,6 +74,31 @@ def tie_cache_to_lib(app: Sphinx, config: Config) -> None:
         if old != cache:
             shutil.rmtree(old) if old.is_dir() else old.unlink()
     config.nb_execution_cache_path = str(cache)
+
+
+def mend_cache(app: Sphinx, config: Config) -> None:
+    """Forget the entries of the cache that a build was writing when it was killed.
+
+    jupyter-cache makes the record first and the file after it: the next build would believe the record,
+    look for the file, and fail, as often as it is tried.
+    """
+    folder = Path(config.nb_execution_cache_path)
+    if not folder.exists():
+        return
+    cache, whole = get_cache(folder), set()
+    try:
+        for record in cache.list_cache_records():
+            try:
+                cache.get_cache_bundle(record.pk)
+                whole.add(record.hashkey)
+            except (KeyError, ValueError):  # there is no file, or half of one
+                NbCacheRecord.remove_records([record.pk], cache.db)
+    except (RuntimeError, DatabaseError):  # a database without its tables
+        shutil.rmtree(folder)
+        return
+    for entry in (folder / "executed").glob("*"):
+        if entry.name not in whole:
+            shutil.rmtree(entry)
 
 
 def forget_unfinished_build(app: Sphinx, config: Config) -> None:
@@ -85,6 +127,12 @@ def prune(app: Sphinx, exception: Exception | None) -> None:
             (out / f"{page}.html").unlink(missing_ok=True)
     for source_map in (out / "_static").rglob("*.map"):
         source_map.unlink()
+
+
+def make_light(app: Sphinx, exception: Exception | None) -> None:
+    """Make the pages light, once all are written."""
+    if exception is None:
+        lighten(Path(app.outdir))
 
 
 def remember_finished_build(app: Sphinx, exception: Exception | None) -> None:
@@ -148,10 +196,13 @@ def carry_browser_libraries(app: Sphinx, config: Config) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the extension."""
+    stop_unless_writable(Path(app.outdir))
     prepare_kernels()
     app.connect("config-inited", forget_unfinished_build)
     app.connect("config-inited", tie_cache_to_lib)
+    app.connect("config-inited", mend_cache)
     app.connect("config-inited", carry_browser_libraries)
     app.connect("build-finished", prune)
-    app.connect("build-finished", remember_finished_build)
+    app.connect("build-finished", make_light, priority=800)  # after the theme: it writes pygments.css
+    app.connect("build-finished", remember_finished_build, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,26 +1,49 @@
 """Plant faults in the library, one at a time, and report which tests notice.
 
-    python -m tools.mutants [--only NAME]... [--skip-chapters]
+    python -m tools.mutants [--only NAME]... [--jobs N] [--skip-chapters]
 
 The faults are listed in tests/mutants.toml.  Each is planted in a copy of the checkout, never in the
-checkout itself.  There the unit tests of each module run, those of bad input everywhere, and the doctests,
-and then the chapter that the fault names, if it names one, alone, by its own outputs and checks.  Both must
-notice.  The exit code is 1 if a fault survives what must notice it, and 2 if a run tells nothing: tests that
-fail without a fault, or that never ran.
+checkout itself.  There the unit tests of each module run, with its doctests, and then the chapters, by
+their own outputs and checks, until one notices: first the chapter that the fault names, if it names one,
+which must notice.  A chapter that never runs the function with the fault in it is passed over: a first run
+without faults, under coverage, tells which those are.
+
+The exit code is 1 if more than one fault in twenty survives all tests, or if a chapter does not notice what
+it must, and 2 if a run tells nothing: tests that fail without a fault, or that never ran.
 """
 
 import argparse
+import ast
 import os
+import queue
 import shutil
 import subprocess
 import sys
 import tempfile
 import tomllib
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
-from tools.notebooks import ROOT
+from coverage import CoverageData
 
-SURVIVED, KILLED, NOT_ASKED = "SURVIVED", "killed", "-"
+from tools.notebooks import ROOT, find_all
+
+ENOUGH = 0.95  # of the faults must be noticed
+PATIENCE = 1200  # seconds for one run of pytest; a fault may make a loop endless
+SURVIVED = "SURVIVED"
+
+# Put beside the copy's `lib`, this is imported by every Python process that starts there.
+MEASURE_COVERAGE = "import coverage\n\ncoverage.process_startup()\n"
+
+
+class Verdict(NamedTuple):
+    """Who noticed a fault: the unit tests or not, and the first chapter or none."""
+
+    units: bool
+    chapter: str | None
+    reached: bool  # a chapter runs the function that holds the fault
 
 
 def read_mutants() -> list[dict]:
@@ -28,37 +51,49 @@ def read_mutants() -> list[dict]:
     return tomllib.loads((ROOT / "tests/mutants.toml").read_text(encoding="utf-8"))["mutant"]
 
 
-def copy_checkout(target: Path) -> None:
-    """Copy every file that git knows or would add."""
+def make_copy(target: Path) -> Path:
+    """Copy every file that git knows or would add, and make sure that it is the copy that would be tested."""
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for name in filter(None, names.split("\0")):
         if (ROOT / name).is_file():  # a deleted file is still listed until the deletion is staged
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, target / name)
+    (target / "sitecustomize.py").write_text(MEASURE_COVERAGE)
+    imported = run(["-c", "import lib; print(lib.__file__)"], target).stdout.strip()
+    if not Path(imported).is_relative_to(target):
+        raise RuntimeError(f"the tests would import {imported or 'no lib at all'}, not the copy in {target}")
+    return target
 
 
-def run(arguments: list[str], copy: Path) -> subprocess.CompletedProcess:
+def run(arguments: list[str], copy: Path, **environment: str) -> subprocess.CompletedProcess:
     """Run Python in the copy, whose `lib` comes before the installed one."""
     # Without bytecode: two faults planted within a second could share one.
-    environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", **environment}
     return subprocess.run(
-        [sys.executable, *arguments], cwd=copy, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, *arguments],
+        cwd=copy,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
     )
 
 
-def verdict(paths: list[str], copy: Path) -> str:
-    """Run pytest on the paths; anything but a clean pass or a failed test is an error."""
-    result = run(["-m", "pytest", *paths, "-x", "-q", "-p", "no:cacheprovider"], copy)
+def noticed(paths: Iterable[str], copy: Path, **environment: str) -> bool:
+    """Run pytest on the paths until a test fails; anything but that or a clean pass is an error."""
+    # A busy machine is no fault: cells get all the time they want.
+    options = ["-x", "-q", "-p", "no:cacheprovider", f"--nbval-cell-timeout={PATIENCE}"]
+    try:
+        result = run(["-m", "pytest", *paths, *options], copy, **environment)
+    except subprocess.TimeoutExpired:
+        return True
     if result.returncode not in (0, 1):
-        stop(f"pytest {' '.join(paths)} ended with {result.returncode}:\n{result.stdout}{result.stderr}")
-    return KILLED if result.returncode else SURVIVED
-
-
-def stop(message: str) -> None:
-    """Say why the whole run is worth nothing, and end it."""
-    print(f"mutants: {message}", file=sys.stderr)
-    sys.exit(2)
+        raise RuntimeError(
+            f"pytest {' '.join(paths)} ended with {result.returncode}:\n{result.stdout}{result.stderr}"
+        )
+    return result.returncode == 1
 
 
 def plant(mutant: dict, copy: Path) -> str:
@@ -66,54 +101,153 @@ def plant(mutant: dict, copy: Path) -> str:
     path = copy / mutant["file"]
     original = path.read_text(encoding="utf-8")
     if original.count(mutant["old"]) != 1:
-        stop(f"{mutant['name']}: its old text occurs {original.count(mutant['old'])} times, not once")
+        raise RuntimeError(
+            f"{mutant['name']}: its old text occurs {original.count(mutant['old'])} times, not once"
+        )
     path.write_text(original.replace(mutant["old"], mutant["new"]), encoding="utf-8")
     return original
+
+
+def lines_at_risk(mutant: dict, source: str) -> set[int]:
+    """Return the lines of the smallest statement that holds all that changes.
+
+    Of a function it is the body: its head runs when the module is imported.
+    """
+    old, new = mutant["old"], mutant["new"]
+    same = [a == b for a, b in zip(old, new, strict=False)]
+    before = same.index(False) if False in same else len(same)
+    same = [a == b for a, b in zip(old[before:][::-1], new[before:][::-1], strict=False)]
+    after = same.index(False) if False in same else len(same)
+    start = source.index(old)
+    first, last = (source.count("\n", 0, start + at) + 1 for at in (before, len(old) - after))
+    statements = [
+        range(node.body[0].lineno if isinstance(node, ast.FunctionDef) else node.lineno, node.end_lineno + 1)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.stmt) and node.lineno <= first <= last <= node.end_lineno
+    ]
+    return set(min(statements, key=len, default=range(1, source.count("\n") + 2)))
+
+
+def covered_lines(chapter: str, copy: Path) -> dict[str, set[int]]:
+    """Run a chapter without a fault; return the lines of each file of `lib` that it, or a worker, ran."""
+    data = copy / "coverage" / Path(chapter).stem
+    data.parent.mkdir(exist_ok=True)
+    settings = data.with_suffix(".ini")
+    settings.write_text(
+        f"[run]\nparallel = true\nsigterm = true\ndata_file = {data}\nsource = {copy / 'lib'}\n"
+    )
+    if noticed([chapter], copy, COVERAGE_PROCESS_START=str(settings)):
+        raise RuntimeError(f"{chapter} fails without any fault")
+    found: dict[str, set[int]] = {}
+    for path in data.parent.glob(f"{data.name}.*.*"):
+        measured = CoverageData(str(path))
+        measured.read()
+        for name in measured.measured_files():
+            key = Path(name).relative_to(copy).as_posix()
+            found.setdefault(key, set()).update(measured.lines(name))
+    if not found:
+        raise RuntimeError(f"{chapter} ran without a trace")
+    return found
+
+
+def examine(mutant: dict, units: list[str], covered: dict[str, dict[str, set[int]]], copy: Path) -> Verdict:
+    """Plant a fault, see who notices, and take it out again."""
+    source = (copy / mutant["file"]).read_text(encoding="utf-8")
+    at_risk = lines_at_risk(mutant, source)
+    chapters = [name for name in covered if at_risk & covered[name].get(mutant["file"], set())]
+    chapters.sort(key=lambda name: Path(name).stem != mutant.get("chapter"))
+    module = Path(mutant["file"])
+    own = [mutant["file"], f"tests/test_{module.stem}.py"]
+    original = plant(mutant, copy)
+    try:
+        by_units = noticed(own, copy) or noticed([path for path in units if path not in own], copy)
+        first = next((name for name in chapters if noticed([name], copy)), None)
+    finally:
+        (copy / mutant["file"]).write_text(original, encoding="utf-8")
+    return Verdict(by_units, first and Path(first).stem, bool(chapters))
+
+
+def report(verdicts: dict[str, Verdict], must: dict[str, str]) -> tuple[str, bool]:
+    """Return the summary of a run, and whether it is good enough; `must` has who must notice which fault."""
+    total = len(verdicts)
+    survivors = [name for name, found in verdicts.items() if not found.units and not found.chapter]
+    by_units = sum(found.units for found in verdicts.values())
+    by_chapters = sum(found.chapter is not None for found in verdicts.values())
+    reached = sum(found.reached for found in verdicts.values())
+    overlooked = {name: chapter for name, chapter in must.items() if verdicts[name].chapter != chapter}
+    share = f"{by_chapters} by the chapters alone ({by_chapters / total:.0%}), which run into {reached}"
+    lines = [
+        f"{total - len(survivors)} of {total} faults noticed ({1 - len(survivors) / total:.0%})",
+        f"{by_units} by the unit tests",
+        *([share] if reached else []),
+        *(f"survived: {name}" for name in survivors),
+        *(f"not noticed by {chapter}, which must: {name}" for name, chapter in overlooked.items()),
+    ]
+    return "\n".join(lines), total - len(survivors) >= ENOUGH * total and not overlooked
+
+
+def examine_all(mutants: dict[str, dict], jobs: int, skip_chapters: bool) -> dict[str, Verdict]:
+    """Examine the faults, some at a time, each in a copy of its own; print each verdict as it comes."""
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool:
+        copies: queue.SimpleQueue[Path] = queue.SimpleQueue()
+        for number in range(jobs):
+            copies.put(make_copy(Path(folder).resolve() / str(number)))
+
+        def borrow(task: Callable, *arguments):
+            copy = copies.get()
+            try:
+                return task(*arguments, copy)
+            finally:
+                copies.put(copy)
+
+        subjects = [*(path.stem for path in sorted(ROOT.glob("lib/[!_]*.py"))), "extremes", "bad_input"]
+        units = [*(f"tests/test_{subject}.py" for subject in subjects), "lib"]
+        chapters = (
+            []
+            if skip_chapters
+            else [f"chapters/{path.name}" for path in find_all() if path.parent.name == "chapters"]
+        )
+        clean = pool.submit(borrow, noticed, units)
+        traced = {name: pool.submit(borrow, covered_lines, name) for name in chapters}
+        try:
+            if clean.result():
+                raise RuntimeError("the unit tests fail without any fault")
+            covered = {name: lines.result() for name, lines in traced.items()}
+            running = {
+                name: pool.submit(borrow, examine, mutant, units, covered) for name, mutant in mutants.items()
+            }
+            width = max(map(len, mutants))
+            print(f"{'fault':{width}} | unit tests | chapter")
+            for name, future in running.items():
+                found = future.result()
+                chapter = found.chapter or (SURVIVED if found.reached else "-")
+                print(f"{name:{width}} | {'noticed' if found.units else SURVIVED:10} | {chapter}", flush=True)
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return {name: future.result() for name, future in running.items()}
 
 
 def main() -> int:
     """Run the faults that the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m tools.mutants", description=__doc__.splitlines()[0])
     parser.add_argument("--only", metavar="NAME", action="append", help="plant this fault; may be repeated")
+    parser.add_argument("--jobs", metavar="N", type=int, default=2, help="faults at a time (%(default)s)")
     parser.add_argument("--skip-chapters", action="store_true", help="run the unit tests alone")
     options = parser.parse_args()
 
     mutants = {mutant["name"]: mutant for mutant in read_mutants()}
-    names = options.only or mutants
+    names = options.only or list(mutants)
     if unknown := [name for name in names if name not in mutants]:
-        stop(f"no fault is named {', '.join(unknown)}; there are: {', '.join(mutants)}")
-    chosen = [mutants[name] for name in names]
-
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder).resolve()
-        copy_checkout(copy)
-        imported = run(["-c", "import lib; print(lib.__file__)"], copy).stdout.strip()
-        if not Path(imported).is_relative_to(copy):
-            stop(f"the tests would import {imported or 'no lib at all'}, not the copy in {copy}")
-        subjects = [*(module.stem for module in sorted(copy.glob("lib/[!_]*.py"))), "extremes", "bad_input"]
-        units = [*(f"tests/test_{subject}.py" for subject in subjects), "lib"]
-        chapters = {
-            mutant["name"]: f"chapters/{mutant['chapter']}.ipynb"
-            for mutant in chosen
-            if "chapter" in mutant and not options.skip_chapters
-        }
-        for paths in (units, *([path] for path in sorted(set(chapters.values())))):
-            if verdict(paths, copy) is not SURVIVED:
-                stop(f"{' '.join(paths)} fail without any fault")
-
-        width = max(len(mutant["name"]) for mutant in chosen)
-        print(f"{'mutant':{width}} | unit tests | chapter")
-        survivors = 0
-        for mutant in chosen:
-            original = plant(mutant, copy)
-            by_tests = verdict(units, copy)
-            path = chapters.get(mutant["name"])
-            by_chapter = verdict([path], copy) if path else NOT_ASKED
-            (copy / mutant["file"]).write_text(original, encoding="utf-8")
-            print(f"{mutant['name']:{width}} | {by_tests:10} | {by_chapter}", flush=True)
-            survivors += SURVIVED in (by_tests, by_chapter)
-    print(f"{len(chosen) - survivors} of {len(chosen)} faults noticed by all that must notice them")
-    return int(survivors > 0)
+        parser.error(f"no fault is named {', '.join(unknown)}; there are: {', '.join(mutants)}")
+    chosen = {name: mutants[name] for name in names}
+    must = {} if options.skip_chapters else {n: m["chapter"] for n, m in chosen.items() if "chapter" in m}
+    try:
+        text, good = report(examine_all(chosen, options.jobs, options.skip_chapters), must)
+    except (RuntimeError, OSError) as error:  # a full disk, say
+        print(f"mutants: {error}", file=sys.stderr)
+        return 2
+    print(text)
+    return int(not good)
 
 
 if __name__ == "__main__":

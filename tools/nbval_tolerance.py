@@ -18,8 +18,14 @@ A tolerance loosens numbers and the white space around them, never words. A deci
 half a unit of its last digit on top, an integer may not: 500 becomes 501 only where 1 is allowed.
 Two things are never exact, because renderers and libraries round: pictures (2 grey levels) and
 the data behind a figure (1e-5 of each array's largest number).
+
+Two options. Another matplotlib sets its letters otherwise: ``--nbval-figures=data`` compares a figure
+by its data alone, and only a picture that has none by its pixels. ``--nbval-report=FILE`` stores what
+was found, by notebook.
 """
 
+import copy
+import json
 import math
 import re
 import time
@@ -33,8 +39,18 @@ import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile, comment_markers, metadata_tags
 from PIL import Image
 
+from lib.plotting import FIGURE_DATA
 from tools.notebooks import WIDGET_VIEW
-from tools.output_distance import GLUE, Tolerance, decode, difference, is_number, pixel_distance
+from tools.output_distance import (
+    GLUE,
+    Tolerance,
+    decode,
+    difference,
+    figure_distance,
+    is_number,
+    pixel_distance,
+    tile_distance,
+)
 
 CAPTURED = ("stream", "display_data", "execute_result", "clear_output")
 
@@ -118,6 +134,21 @@ def flatten(outputs: list) -> dict[tuple[int, str], Any]:
     return flat
 
 
+def has_data(number: int, mime: str, outputs: dict[tuple[int, str], Any]) -> bool:
+    """Tell whether an output is a picture beside which the data that it draws are given."""
+    prefix = GLUE if mime.startswith(GLUE) else ""
+    return mime == f"{prefix}image/png" and (number, f"{prefix}{FIGURE_DATA}") in outputs
+
+
+def measure(mime: str, new: Any, ref: Any, found: dict[str, Any]) -> None:
+    """Note in ``found`` how far two outputs lie apart that are not equal, but agree."""
+    mime = mime.removeprefix(GLUE)
+    if mime == "image/png":
+        found["pixels"] = max(found["pixels"], tile_distance(decode(new), decode(ref)))
+    elif mime == FIGURE_DATA:
+        found["data"] = max(found["data"], figure_distance(new, ref))
+
+
 def save_pictures(new: np.ndarray, ref: np.ndarray, stem: Path) -> str:
     """Write the expected and the actual picture and their difference; return where, in words."""
     pictures = {"expected": ref, "actual": new}
@@ -148,7 +179,9 @@ class NotebookCell(IPyNbCell):
     def compare_outputs(self, test: list, ref: list, skip_compare=None) -> bool:
         """Compare in the place of nbval, which allows no tolerance and skips images."""
         declared = declared_tolerances(self.cell)
-        self.user_properties.append(("nbval", declared))  # for the summary
+        found = {"declared": declared, "pixels": 0.0, "data": 0.0}
+        self.user_properties.append(("nbval", found))  # for the summary and the report
+        data_alone = self.config.option.nbval_figures == "data"
         new, old = ({k: self.sanitize(v) for k, v in flatten(o).items()} for o in (test, ref))
         report = []
         for number, mime in sorted(new.keys() | old.keys()):
@@ -157,14 +190,19 @@ class NotebookCell(IPyNbCell):
                 report.append(f"{where}: missing; expected {str(old[key])[:200]}")
             elif key not in old:
                 report.append(f"{where}: not expected; got {str(new[key])[:200]}")
+            elif data_alone and has_data(number, mime, new) and has_data(number, mime, old):
+                continue
             elif problem := difference(mime, new[key], old[key], Tolerance(**declared)):
                 report.append(f"{where}: {problem}")
                 if mime.removeprefix(GLUE) == "image/png":
                     stem = self.picture_stem(number)
                     report.append(save_pictures(decode(new[key]), decode(old[key]), stem))
+            elif new[key] != old[key]:
+                measure(mime, new[key], old[key], found)
         first_line = self.cell.source.strip().partition("\n")[0]
         heading = f"{self.name}, In [{self.cell.execution_count}]: {first_line}"
         self.comparison_traceback = [heading, *report]
+        found["problems"] = report
         return not report
 
     def picture_stem(self, number: int) -> Path:
@@ -222,15 +260,68 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Iterator[N
     ]
 
 
+def pytest_addoption(parser) -> None:
+    """Add the options to nbval's."""
+    group = parser.getgroup("nbval")
+    group.addoption(
+        "--nbval-figures",
+        choices=["pixels", "data"],
+        default="pixels",
+        help="compare figures by pixels and data, or, under another matplotlib, by their data alone",
+    )
+    group.addoption("--nbval-report", type=Path, metavar="FILE", help="store what was found, as JSON")
+
+
 def pytest_terminal_summary(terminalreporter) -> None:
-    """Say how many cells were compared and how wide the tolerances are."""
-    reports = (report for reports in terminalreporter.stats.values() for report in reports)
-    properties = (dict(r.user_properties) for r in reports if getattr(r, "when", None) == "call")
-    compared = [p["nbval"] for p in properties if "nbval" in p]
+    """Say how many cells were compared and how wide the tolerances are; store the report."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    reports = [report for report in reports if getattr(report, "when", None) == "call"]
+    if path := terminalreporter.config.option.nbval_report:
+        path.write_text(json.dumps(by_notebook(reports), indent=1) + "\n", encoding="utf-8")
+    properties = (dict(report.user_properties) for report in reports)
+    compared = [p["nbval"]["declared"] for p in properties if "nbval" in p]
     declaring = [declared for declared in compared if declared]
     summary = f"nbval: {len(compared)} cells compared; {len(declaring)} declare a tolerance"
-    for name in Tolerance._fields:
-        if values := [declared[name] for declared in declaring if name in declared]:
-            summary += f", widest {name} {max(values):g}"
+    for name, value in widest(declaring).items():
+        summary += f", widest {name} {value:g}"
     if compared:
         terminalreporter.write_line(summary)
+
+
+def widest(declared: list[dict[str, float]]) -> dict[str, float]:
+    """Return the widest of each kind of tolerance that is declared."""
+    return {
+        name: max(tolerances[name] for tolerances in declared if name in tolerances)
+        for name in Tolerance._fields
+        if any(name in tolerances for tolerances in declared)
+    }
+
+
+def by_notebook(reports: list[pytest.TestReport]) -> dict[str, dict]:
+    """Return, for each notebook, what became of its cells.
+
+    Of those that passed, the largest distance that was no failure: of pictures in grey levels, of the
+    data behind figures as a share of their scale. Of those that did not pass, the first thing wrong.
+    """
+    found: dict[str, dict] = {}
+    empty = {"compared": 0, "passed": 0, "failed": {}, "declaring": 0, "widest": {}, "pixels": 0, "data": 0}
+    for report in sorted(reports, key=lambda report: report.nodeid):
+        notebook, _, cell = report.nodeid.partition(".ipynb::")
+        if not cell:
+            continue
+        entry = found.setdefault(f"{notebook}.ipynb", copy.deepcopy(empty))
+        seen = dict(report.user_properties).get("nbval")
+        if seen:
+            entry["compared"] += 1
+            entry["declaring"] += bool(seen["declared"])
+            entry["widest"] = widest([entry["widest"], seen["declared"]])
+        if report.passed and seen:
+            entry["passed"] += 1
+            for kind in ("pixels", "data"):
+                entry[kind] = max(entry[kind], float(f"{seen[kind]:.1e}"))
+        elif not report.passed:
+            # Of an exception, nbval's report ends with the last line of the traceback.
+            last_line = re.sub("\x1b\\[[0-9;]*m", "", str(report.longrepr)).strip().rpartition("\n")[2]
+            problems = (seen or {}).get("problems") or [last_line]
+            entry["failed"][cell] = problems[0].partition("\n")[0][:200]
+    return found

@@ -73,10 +73,28 @@ def dumps(notebook: NotebookNode) -> str:
 
 
 def write(path: Path, text: str) -> None:
-    """Replace a file in one step, so that an interruption leaves either the old or the new one."""
-    temporary = path.with_name(path.name + ".new")
-    temporary.write_text(text, encoding="utf-8", newline="\n")
-    temporary.replace(path)
+    """Replace a file in one step, so that an interruption leaves either the old or the new one.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; the message names the file and the reason.
+    """
+    temporary = unfinished(path)
+    try:
+        with temporary.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OSError(f"cannot write {path}: {error.strerror}") from None
+
+
+def unfinished(path: Path) -> Path:
+    """Return where the new text of a file stands until all of it is there; a kill may leave it behind."""
+    return path.with_name(path.name + ".new")
 
 
 def normalise(notebook: NotebookNode) -> NotebookNode:

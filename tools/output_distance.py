@@ -7,6 +7,7 @@ outputs agree. The policy is in `tools.nbval_tolerance`, which asks.
 import base64
 import difflib
 import io
+import math
 import pprint
 import re
 from collections.abc import Iterator
@@ -93,26 +94,47 @@ def figure_differences(new: Any, ref: Any, tol: Tolerance, path: str = "figure")
     An array is a list of numbers and nulls. Its numbers may be off by rtol, which is at least
     ``FIGURE_RTOL``, times the largest of the reference; its nulls must stand in the same places.
     """
+    for where, problem in _figure_offsets(new, ref, path):
+        if isinstance(problem, str):
+            yield f"{where}: {problem}"
+            continue
+        off, scale = problem
+        allowed = max(max(tol.rtol, FIGURE_RTOL) * scale, tol.atol)
+        if not off <= allowed:
+            yield f"{where}: off by {off:.3g} on a scale of {scale:.3g}, allowed {allowed:.3g}"
+
+
+def figure_distance(new: Any, ref: Any) -> float:
+    """Return how far the data behind two figures lie apart: of all arrays the worst, on its scale."""
+    worst = 0.0
+    for _, problem in _figure_offsets(new, ref, "figure"):
+        if isinstance(problem, str):
+            return math.inf
+        off, scale = problem
+        worst = max(worst, off / scale if scale and not math.isnan(off) else math.inf)
+    return worst
+
+
+def _figure_offsets(new: Any, ref: Any, path: str) -> Iterator[tuple[str, str | tuple[float, float]]]:
+    """Yield where two figures' data differ and how: in words, or an array's distance and its scale."""
     if is_number(new) and is_number(ref):
         new, ref = [new], [ref]
     lists = isinstance(new, list) and isinstance(ref, list) and len(new) == len(ref)
     if isinstance(new, dict) and isinstance(ref, dict) and new.keys() == ref.keys():
         for key in ref:
-            yield from figure_differences(new[key], ref[key], tol, f"{path}.{key}")
+            yield from _figure_offsets(new[key], ref[key], f"{path}.{key}")
     elif lists and not all(value is None or is_number(value) for value in new + ref):
         for k, (a, b) in enumerate(zip(new, ref, strict=True)):
-            yield from figure_differences(a, b, tol, f"{path}[{k}]")
+            yield from _figure_offsets(a, b, f"{path}[{k}]")
     elif lists and [value is None for value in new] != [value is None for value in ref]:
-        yield f"{path}: nulls stand in other places"
+        yield path, "nulls stand in other places"
     elif lists and new != ref:
         a, b = (np.array([value for value in x if value is not None]) for x in (new, ref))
-        with np.errstate(invalid="ignore"):  # of two infinities; they fail below, as NaN
+        with np.errstate(invalid="ignore"):  # of two infinities: it comes out as NaN
             off, scale = np.abs(a - b).max(), np.abs(b[np.isfinite(b)]).max(initial=0)
-        allowed = max(max(tol.rtol, FIGURE_RTOL) * scale, tol.atol)
-        if not off <= allowed:
-            yield f"{path}: off by {off:.3g} on a scale of {scale:.3g}, allowed {allowed:.3g}"
+        yield path, (float(off), float(scale))
     elif new != ref:
-        yield f"{path}: was {str(ref)[:200]}, is {str(new)[:200]}"
+        yield path, f"was {str(ref)[:200]}, is {str(new)[:200]}"
 
 
 def is_number(value: Any) -> bool:

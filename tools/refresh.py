@@ -7,6 +7,7 @@ A notebook that raises, or that writes to standard error, stays as it was and fa
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -16,6 +17,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
+from lib.sweeps import end_with, try_to_write_into
 from tools import notebooks
 
 PARALLEL = 2  # notebooks at a time
@@ -51,6 +53,7 @@ def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
 
 def refresh(path: Path) -> bool:
     """Execute one notebook and store it; return whether the file changed."""
+    notebooks.unfinished(path).unlink(missing_ok=True)
     before = path.read_text(encoding="utf-8")
     notebook = notebooks.normalise(notebooks.loads(before))
     after = notebooks.dumps(notebooks.normalise(execute(notebook, path.resolve().parent)))
@@ -68,13 +71,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if path.suffix != ".ipynb" or not path.is_file():
             parser.error(f"no such notebook: {path}")
 
+    try:  # what would fail at the end is tried now
+        for folder in dict.fromkeys(path.parent for path in paths):
+            try_to_write_into(folder)
+    except OSError as error:
+        print(f"refresh: {error}", file=sys.stderr)
+        return 1
+
     notebooks.prepare_kernels()
     failed = False
-    with ProcessPoolExecutor(max_workers=PARALLEL) as pool:
+    with ProcessPoolExecutor(PARALLEL, initializer=end_with, initargs=(os.getpid(),)) as pool:
         running = [(path, pool.submit(refresh, path)) for path in paths]
         for path, result in running:
             try:
                 print(f"{path}: {'updated' if result.result() else 'unchanged'}", flush=True)
+            except OSError as error:  # which names the file
+                failed = True
+                print(f"refresh: {error}", file=sys.stderr)
             except (RuntimeError, ValueError) as error:  # also that its process was killed
                 failed = True
                 print(f"{path}: not refreshed\n{error}", file=sys.stderr)

@@ -8,11 +8,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell
+from notebook_parts import notebook
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
 
 from tools import book
-from tools.notebooks import ROOT
+from tools.notebooks import ROOT, dumps
 
 
 @pytest.fixture
@@ -93,6 +95,7 @@ def build(project):
         "exclude_patterns": ["_build", "node_modules"],
         "extensions": ["myst_nb", "tools.book"],
         "myst_enable_extensions": ["dollarmath"],
+        "nb_execution_mode": "cache",
     }
     out, doctrees = project / "_build" / "html", project / "_build" / ".doctrees"
     with docutils_namespace():
@@ -122,6 +125,53 @@ def test_a_build_with_a_warning_fails_again_until_it_is_mended(project):
         assert "nowhere" in errors
     (project / "index.md").write_text("# Title\n\nMended.\n")
     assert build(project)[0] == 0
+
+
+def without_its_file(cache):
+    (entry,) = (cache / "executed").glob("*/base.ipynb")
+    entry.unlink()
+
+
+def with_half_a_file(cache):
+    (entry,) = (cache / "executed").glob("*/base.ipynb")
+    entry.write_text(entry.read_text()[:100])
+
+
+def without_a_record(cache):
+    (cache / "global.db").unlink()
+
+
+def with_an_empty_database(cache):
+    (cache / "global.db").write_bytes(b"")
+
+
+def with_a_spoilt_database(cache):
+    (cache / "global.db").write_bytes(b"SQLite format 3" + bytes(100))
+
+
+DAMAGES = [
+    without_its_file,
+    with_half_a_file,
+    without_a_record,
+    with_an_empty_database,
+    with_a_spoilt_database,
+]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning")
+def test_a_cache_that_was_being_written_when_the_build_was_killed_is_mended(project, subtests):
+    page = notebook(new_markdown_cell("# Title"), new_code_cell("print(6 * 7)"))
+    (project / "index.md").unlink()
+    (project / "index.ipynb").write_text(dumps(page))
+    assert build(project) == (0, "")
+    for damage in DAMAGES:
+        with subtests.test(damage.__name__):
+            (cache,) = (project / "_build" / ".jupyter_cache").iterdir()
+            damage(cache)
+            # As a kill leaves it: the build did not end.
+            (project / "_build" / ".doctrees" / "finished-without-warning").unlink()
+            assert build(project) == (0, "")
+            assert "42" in (project / "_build" / "html" / "index.html").read_text()
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning")

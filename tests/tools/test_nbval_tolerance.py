@@ -6,6 +6,7 @@ make the reference, then altered in its source or in its stored outputs.
 
 import base64
 import io
+import json
 import math
 import re
 import time
@@ -28,6 +29,7 @@ from tools.output_distance import (
     decode,
     difference,
     figure_differences,
+    figure_distance,
     text_difference,
     tile_distance,
 )
@@ -506,6 +508,74 @@ def test_cells(pytester, subtests):
     with subtests.test("summary"):
         tolerances = "8 declare a tolerance, widest rtol 1, widest atol 0.01, widest png 255"
         result.stdout.fnmatch_lines([f"nbval: 32 cells compared; {tolerances}"])
+
+
+BY_DATA = [
+    Case("setup", SETUP),
+    Case(
+        "the same curve in other letters",
+        "plt.rcParams['font.size'] = 8\ncurve(data=True)\nplt.rcParams['font.size'] = 10",
+        source("= 8", "= 12"),
+    ),
+    Case(
+        "a moved curve",
+        "curve(data=True)",
+        source("curve(", "curve(shift=0.001, "),
+        ("figure.lines[0].y: off by 0.001 on a scale of 1, allowed 1e-05",),
+    ),
+    Case("a curve moved a little", "curve(data=True)", source("curve(", "curve(shift=4e-6, ")),
+    Case(
+        "a picture without data",
+        "curve()",
+        source("()", "(shift=0.001)"),
+        ("image/png: the worst 16×16 tile",),
+    ),
+    Case("no picture any more", "curve(data=True)", source("curve(", "0  # ("), ("image/png: missing",)),
+    Case("text", "# NBVAL_ATOL: 0.1\nprint(0.25)", source("0.25", "0.5"), ("stdout: 1 number(s)",)),
+    Case("exception", "y = 1", source("1", "1 / 0"), ("ZeroDivisionError",)),
+]
+
+
+def test_figures_by_their_data_alone_and_the_report(pytester, subtests):
+    make_notebook(pytester.path / "chapter.ipynb", BY_DATA)
+    report = pytester.path / "report.json"
+    options = (f"--nbval-cell-timeout={SLACK}", f"--nbval-report={report}")
+    _, reports = run_notebooks(pytester, "--nbval-figures=data", *options)
+    for k, case in enumerate(BY_DATA):
+        with subtests.test(case.name):
+            report_of_cell = reports[f"chapter.ipynb::Cell {k} (cell-{k})"]
+            assert report_of_cell.outcome == ("failed" if case.messages else "passed")
+            for message in case.messages:
+                assert message in report_of_cell.longreprtext
+    found = json.loads(report.read_text(encoding="utf-8"))["chapter.ipynb"]
+    failed = found.pop("failed")
+    assert list(failed) == [f"Cell {k} (cell-{k})" for k, case in enumerate(BY_DATA) if case.messages]
+    for message in ("off by 0.001", "missing", "ZeroDivisionError: division by zero"):
+        assert any(message in first_problem for first_problem in failed.values())
+    assert found == {
+        "compared": 7,
+        "passed": 3,
+        "declaring": 1,
+        "widest": {"atol": 0.1},
+        "pixels": 0,
+        "data": 4e-6,
+    }
+    with subtests.test("by default the letters are compared too"):
+        _, reports = run_notebooks(pytester, *options)
+        assert "image/png" in reports["chapter.ipynb::Cell 1 (cell-1)"].longreprtext
+
+
+def test_figure_distance():
+    assert figure_distance(figure(), figure()) == 0
+    assert figure_distance(figure(y=[1e-9, 0.5, None, -2.002]), figure()) == pytest.approx(0.001)
+    assert figure_distance({"a": [1.0], "b": 3}, {"a": [1.0], "b": 2}) == 0.5
+    for other in (
+        figure(label="Loss"),
+        figure(y=[None, 0.5, 0.5, -2.0]),
+        figure(y=[1e-9, 0.5, None, math.nan]),
+    ):
+        assert figure_distance(other, figure()) == math.inf
+    assert figure_distance([1.0], [0.0]) == math.inf
 
 
 def test_time_out(pytester):

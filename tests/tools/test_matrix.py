@@ -1,0 +1,151 @@
+"""The matrix of configurations: what it asks for, what it stores, and that what is stored is of today."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tools import matrix
+from tools.matrix import CONFIGURATIONS, Configuration
+from tools.notebooks import ROOT, find_all
+
+BOOK = {path.relative_to(ROOT).as_posix(): matrix.cells(path) for path in find_all()}
+AGAIN = "the notebooks have changed, or a run is missing: run make test-matrix"
+
+
+def entry(**changes):
+    plain = {
+        "compared": 2,
+        "passed": 2,
+        "failed": {},
+        "declaring": 0,
+        "widest": {},
+        "pixels": 0,
+        "data": 1e-7,
+    }
+    return plain | changes
+
+
+HEAD = {
+    "kernel": "Haswell",
+    "threads": 1,
+    "vectors": True,
+    "numpy": "2",
+    "matplotlib": "3",
+    "figures": "pixels",
+}
+
+
+@pytest.mark.parametrize("configuration", CONFIGURATIONS, ids=lambda configuration: configuration.name)
+def test_what_is_stored_is_of_the_present_notebooks_and_all_agreed(configuration):
+    found = matrix.read_results().get(configuration.name, {})
+    if found.get("lacking"):
+        assert configuration.kernel == "SkylakeX", "every x86-64 processor of today has the others"
+        return
+    assert {path: run["compared"] for path, run in found.get("notebooks", {}).items()} == BOOK, AGAIN
+    assert not [path for path, run in found["notebooks"].items() if matrix.failed_in(run, path)]
+    asked = (configuration.kernel, configuration.threads, configuration.vectors)
+    assert (found["kernel"], found["threads"], found["vectors"]) == asked
+    for package in matrix.VARIED:
+        if configuration.versions == "pinned":
+            assert found[package] == matrix.pinned(package), AGAIN
+        elif configuration.versions == "oldest":
+            assert f"{found[package]}.".startswith(f"{matrix.lower_bound(package)}."), AGAIN
+
+
+def test_the_configurations_have_names_of_their_own():
+    assert len({configuration.name for configuration in CONFIGURATIONS}) == len(CONFIGURATIONS)
+    asked = {(c.kernel, c.threads) for c in CONFIGURATIONS if c.versions == "pinned" and c.vectors}
+    assert asked >= {(k, n) for k in ("Haswell", "Sandybridge", "Nehalem") for n in (1, 2)}
+    assert {c.versions for c in CONFIGURATIONS} == {"pinned", "newest", "oldest"}
+
+
+def test_only_the_varied_packages_lose_their_pins():
+    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    oldest, newest = (matrix.overridden(text, versions).splitlines() for versions in ("oldest", "newest"))
+    assert set(oldest) - set(text.splitlines()) == {
+        f"{package}=={matrix.lower_bound(package)}" for package in matrix.VARIED
+    }
+    assert set(newest) - set(text.splitlines()) == set(matrix.VARIED)
+    assert len(oldest) == len(newest) == len(text.splitlines())
+
+
+@pytest.mark.parametrize(("kernel", "threads"), [("Nehalem", 1), ("Sandybridge", 2)])
+def test_the_kernel_that_runs_is_the_one_that_is_asked_for(kernel, threads, monkeypatch):
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "7")
+    asked = Configuration("some", kernel, threads)
+    found = matrix.probe(sys.executable, matrix.environment(asked))
+    assert (found["kernel"], found["threads"]) == (kernel, threads)
+
+
+def test_a_kernel_that_the_processor_lacks_is_reported_and_does_not_run(monkeypatch):
+    monkeypatch.setattr(matrix, "probe", lambda *_: {"kernel": "Haswell", "threads": 1, "vectors": []})
+    found = matrix.run(Configuration("some", "SkylakeX"), sys.executable, ["intro.ipynb"])
+    assert found == {"lacking": True, "notebooks": {}}
+    died = [sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGILL)"]
+    monkeypatch.undo()
+    monkeypatch.setattr(matrix, "PROBE", died[-1])
+    assert matrix.probe(sys.executable, {}) is None
+    assert matrix.summary({"some": found})[1][:2] == ["some", "not on this processor"]
+
+
+def test_new_results_take_the_places_of_old_ones_and_no_others():
+    old = {"haswell-1": {**HEAD, "notebooks": {"a": entry(passed=1), "b": entry(), "gone": entry()}}}
+    new = {"haswell-1": {**HEAD, "notebooks": {"a": entry()}}}
+    assert matrix.merged(old, new, ["a", "b"])["haswell-1"]["notebooks"] == {"a": entry(), "b": entry()}
+    newer = {"haswell-1": {**HEAD, "numpy": "3", "notebooks": {"a": entry()}}}
+    assert matrix.merged(old, newer, ["a", "b"])["haswell-1"]["notebooks"] == {"a": entry()}
+    nehalem = {"nehalem-1": {**HEAD, "kernel": "Nehalem", "notebooks": {"a": entry()}}}
+    assert list(matrix.merged(nehalem, old, ["a"])) == ["haswell-1", "nehalem-1"]
+    assert matrix.merged({"no configuration": old}, {}, ["a"]) == {}
+
+
+def test_the_table():
+    failed = entry(passed=1, failed={"Cell 1": "off"}, pixels=1.5)
+    declaring = entry(declaring=1, widest={"rtol": 1e-3})
+    found = {"haswell-1": {**HEAD, "notebooks": {"a": failed, "b": declaring}}}
+    row = ["haswell-1", "Haswell", "1", "2", "3", "4", "3", "1", "1.5", "1e-07", "1, rtol 0.001"]
+    assert matrix.summary(found)[1] == row
+    data = {"haswell-1": {**HEAD, "figures": "data", "notebooks": {"a": entry()}}}
+    assert matrix.summary(data)[1][8] == "not compared"
+    assert json.loads(matrix.dumps(found)) == found
+
+
+@pytest.mark.parametrize(
+    ("found", "code"),
+    [
+        (entry(), 0),
+        (entry(passed=1, failed={"Cell 1": "off by 1"}), 1),
+        (entry(compared=1, passed=1), 1),  # a cell that never ran
+    ],
+)
+def test_the_exit_code(found, code, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(matrix, "RESULTS", tmp_path / "matrix.json")
+    monkeypatch.setattr(matrix, "cells", lambda path: 2)
+    monkeypatch.setattr(matrix, "run", lambda *_: {**HEAD, "notebooks": {"intro.ipynb": found}})
+    assert matrix.main(["--only", "haswell-1", "intro.ipynb"]) == code
+    assert matrix.read_results()["haswell-1"]["notebooks"] == {"intro.ipynb": found}
+    shown = capsys.readouterr().out
+    assert all(f"haswell-1: intro.ipynb, Cell 1: {problem}" in shown for problem in found["failed"].values())
+
+
+def test_an_installation_that_fails_is_an_error(monkeypatch, tmp_path, capsys):
+    def fails(command, **_):
+        raise subprocess.CalledProcessError(1, command)
+
+    monkeypatch.setattr(matrix, "BUILD", ROOT / "_build" / "matrix-of-a-test")
+    monkeypatch.setattr(matrix, "RESULTS", tmp_path / "matrix.json")
+    monkeypatch.setattr(subprocess, "run", fails)
+    assert matrix.main(["--only", "oldest"]) == 2
+    assert "matrix: the installation failed: " in capsys.readouterr().err
+    assert not matrix.RESULTS.exists()
+
+
+@pytest.mark.parametrize("arguments", [["no.ipynb"], ["--jobs", "0"], ["--only", "z80"]])
+def test_wrong_arguments(arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        matrix.main(arguments)
+    assert stopped.value.code == 2
+    assert arguments[-1] in capsys.readouterr().err
