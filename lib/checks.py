@@ -253,12 +253,12 @@ def broadcasting(**arrays: ArrayLike) -> tuple[int, ...]:
         ) from None
 
 
-class _UnrepresentableError(ValueError):
-    """Raised by a function so that another one that calls it can name its own arguments."""
+class RangeError(ValueError):
+    """A result leaves floating point; a function that calls another names its own arguments, too."""
 
 
 def representable(*names: str, infinite: bool = False) -> Callable:
-    """Decorate a function so that it raises a `ValueError` where its result leaves floating point.
+    """Decorate a function so that it raises a `RangeError` where its result leaves floating point.
 
     Parameters
     ----------
@@ -275,7 +275,7 @@ def representable(*names: str, infinite: bool = False) -> Callable:
     >>> square(1e200)
     Traceback (most recent call last):
     ...
-    ValueError: x must be of a size whose result is a finite number, but: overflow encountered in square
+    lib.checks.RangeError: x must be of a size whose result is finite, but: overflow encountered in square
     """
 
     def decorate(function: Callable) -> Callable:
@@ -288,9 +288,9 @@ def representable(*names: str, infinite: bool = False) -> Callable:
                     if not infinite and not all(np.isfinite(part).all() for part in _arrays(result)):
                         raise FloatingPointError("the result is not finite")
                     return result
-            except (FloatingPointError, OverflowError, _UnrepresentableError) as error:
-                raise _UnrepresentableError(
-                    f"{', '.join(names)} must be of a size whose result is a finite number, but: {error}"
+            except (FloatingPointError, OverflowError, RangeError) as error:
+                raise RangeError(
+                    f"{', '.join(names)} must be of a size whose result is finite, but: {error}"
                 ) from None
 
         return guarded

@@ -91,7 +91,7 @@ def _with_source(X: ArrayLike, y: ArrayLike, source: ArrayLike) -> tuple[NDArray
 
 
 @representable("s", "penalty")
-def ridge_filter(s: ArrayLike, penalty: float) -> NDArray:
+def ridge_filter(s: ArrayLike, penalty: ArrayLike) -> NDArray:
     r"""Filter of `ridge_towards`.
 
     .. math:: r(s) = \frac{s^2}{s^2 + \lambda}, \qquad r(0) = 0
@@ -101,7 +101,7 @@ def ridge_filter(s: ArrayLike, penalty: float) -> NDArray:
     s
         Singular values of the design, of shape (...).
     penalty
-        lambda; 0 gives 1 wherever s is positive.
+        lambda, one number or one for each of s; 0 gives 1 wherever s is positive.
 
     Returns
     -------
@@ -111,15 +111,19 @@ def ridge_filter(s: ArrayLike, penalty: float) -> NDArray:
     Raises
     ------
     ValueError
-        If s or the penalty is negative or not finite.
+        If s or the penalty is negative or not finite, or their shapes do not fit.
 
     Examples
     --------
     >>> ridge_filter([0.0, 1.0, 3.0], penalty=1.0)
     array([0. , 0.5, 0.9])
     """
-    square = finite("s", nonnegative("s", s)) ** 2
-    total = square + nonnegative("penalty", penalty, ndim=0)
+    square, penalty = finite("s", nonnegative("s", s)) ** 2, nonnegative("penalty", penalty)
+    if broadcasting(s=square, penalty=penalty) != square.shape:
+        raise ValueError(
+            f"penalty must broadcast to the shape of s, {square.shape}, but is {np.shape(penalty)}"
+        )
+    total = square + penalty
     return np.divide(square, total, out=np.zeros_like(square), where=total > 0)
 
 

@@ -630,7 +630,7 @@ case(
     penalty=0.5,
     source=MANY[:, 0],
 )
-case(transfer.ridge_filter, lambda s, penalty: size(s), s=TABLE, penalty=0.5)
+case(transfer.ridge_filter, lambda s, penalty: size(s), s=TABLE, penalty=TABLE[0])
 case(transfer.descent_filter, lambda s, **_: size(s), s=TABLE, n=4, alpha=0.5, steps=3)
 case(
     transfer.transfer_risk,

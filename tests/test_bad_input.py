@@ -118,11 +118,14 @@ def same(value: object) -> list:
 
 def anything(value: object) -> st.SearchStrategy:
     """Return a strategy for what somebody may pass where such a value belongs."""
+    whole = st.integers(max_value=6) | st.integers(
+        min_value=MOST + 1
+    )  # between, the machine might have to try
     shapes = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)
     strategies = [
         st.floats(),
-        st.integers(max_value=6) | st.integers(min_value=MOST + 1),
-        st.lists(st.floats() | st.integers() | st.none() | st.lists(st.floats(), max_size=3), max_size=4),
+        whole,
+        st.lists(st.floats() | whole | st.none() | st.lists(st.floats(), max_size=3), max_size=4),
         hnp.arrays(hnp.scalar_dtypes(), shapes),
     ]
     if isinstance(value, np.ndarray):
