@@ -5,7 +5,7 @@ from decimal import Decimal, InvalidOperation
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lib.checks import finite, positive
+from lib.checks import finite, positive, representable
 
 
 def check(
@@ -92,9 +92,10 @@ def same_digits(printed: str, value: float) -> bool:
     (True, False)
     """
     number = _number("printed", printed)
-    return abs(Decimal(float(finite("value", value))) - number) <= _last_digit(number) / 2
+    return abs(Decimal(finite("value", value, ndim=0).item()) - number) <= _last_digit(number) / 2
 
 
+@representable("printed", "sample", "reach")
 def within_spread(printed: str, sample: ArrayLike, reach: float) -> bool:
     r"""Tell whether a printed number could belong to a sample: whether it is near enough to its mean.
 
@@ -135,7 +136,7 @@ def within_spread(printed: str, sample: ArrayLike, reach: float) -> bool:
         raise ValueError(f"sample must hold at least two numbers in a row, but its shape is {x.shape}")
     number = _number("printed", printed)
     slack = float(_last_digit(number)) / 2
-    return bool(abs(float(number) - x.mean()) <= positive("reach", reach) * x.std(ddof=1) + slack)
+    return bool(abs(float(number) - x.mean()) <= positive("reach", reach, ndim=0) * x.std(ddof=1) + slack)
 
 
 def _number(name: str, text: str) -> Decimal:

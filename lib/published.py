@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lib.checks import count
+from lib.checks import choice, count, generator
 from lib.data import mnist1d, mnist1d_steps
 from lib.layers import Layer, linear, relu, residual, serial
 from lib.losses import cross_entropy, error_rate
@@ -108,7 +108,7 @@ def library_start(widths: tuple[int, ...], rng: np.random.Generator, members: in
     Raises
     ------
     ValueError
-        If there are fewer than two widths, or a number is no positive whole number.
+        If there are fewer than two widths, a number is no positive whole number, or rng is no generator.
 
     Notes
     -----
@@ -120,11 +120,10 @@ def library_start(widths: tuple[int, ...], rng: np.random.Generator, members: in
     >>> theta.shape, bool(np.abs(theta[:, :15]).max() < 1 / 2)
     ((5, 23), True)
     """
-    count("members", members)
-    if len(widths) < 2:
+    members, rng = count("members", members), generator("rng", rng)
+    if not isinstance(widths, tuple) or len(widths) < 2:
         raise ValueError(f"widths must hold the input's and the output's size, but it is {widths}")
-    for width in widths:
-        count("widths", width)
+    widths = [count("widths", width) for width in widths]
     drawn = [
         rng.uniform(-(d_in**-0.5), d_in**-0.5, (members, d_out * (d_in + 1)))
         for d_in, d_out in pairwise(widths)
@@ -158,8 +157,7 @@ def redrawn_labels(n_test: int = 12000) -> NDArray:
     >>> int((redrawn_labels(0) != mnist1d(4000, 0).y).sum())
     566
     """
-    count("n_test", n_test, low=0)
-    n = N_TRAIN + n_test
+    n = N_TRAIN + count("n_test", n_test, low=0)
     if n % 10:
         raise ValueError(f"4000 + n_test must be a multiple of 10, but it is {n}")
     rng = np.random.RandomState(DATA_SEED)
@@ -195,10 +193,8 @@ def baseline_network(model: str) -> tuple[Layer, tuple[int, ...]]:
     ValueError
         If there is no such model.
     """
-    if model == "logistic":
+    if choice("model", model, ["logistic", "residual"]) == "logistic":
         return linear(40, 10), (40, 10)
-    if model != "residual":
-        raise ValueError(f'model must be "logistic" or "residual", but it is {model!r}')
     block = residual(serial(linear(100, 100), relu()))
     return serial(linear(40, 100), relu(), block, linear(100, 10)), (40, 100, 100, 10)
 
@@ -232,8 +228,8 @@ def train_baseline(setting: Baseline) -> dict[str, NDArray]:
     >>> history["step"].tolist(), history["test_error"].shape
     ([0, 10, 20], (3, 2))
     """
+    setting = _counted(setting)
     network, widths = baseline_network(setting.model)
-    count("seed", setting.seed, low=0)
     x, y, x_test, y_test = mnist1d(N_TRAIN, 1000)
     if setting.shuffled:
         order = np.random.RandomState(DATA_SEED).permutation(x.shape[1])
@@ -277,8 +273,7 @@ def train_descent(setting: Descent) -> dict[str, NDArray]:
     >>> history["epoch"].tolist(), history["test_error"].shape
     ([0, 1, 2], (3, 2))
     """
-    count("width", setting.width), count("seed", setting.seed, low=0)
-    count("epochs", setting.epochs), count("every", setting.every)
+    setting = _counted(setting)
     x, y, x_test, y_test = mnist1d(N_TRAIN, 12000)
     if setting.wrong_labels:
         y = redrawn_labels(12000)
@@ -292,6 +287,13 @@ def train_descent(setting: Descent) -> dict[str, NDArray]:
     steps, every = (n * STEPS_OF_AN_EPOCH for n in (setting.epochs, setting.every))
     history = _scored(iterates, network, steps, every, (x, y), (x_test, y_test))
     return {"epoch": history.pop("t") // STEPS_OF_AN_EPOCH, **history}
+
+
+def _counted(setting: Baseline | Descent) -> Baseline | Descent:
+    """Return the setting if its numbers are whole and in their range."""
+    sizes = [name for name in ("width", "members", "steps", "epochs", "every") if name in setting._fields]
+    seed = count("seed", setting.seed, low=0, high=2**128 - 1)
+    return setting._replace(seed=seed, **{name: count(name, getattr(setting, name)) for name in sizes})
 
 
 def _scored(

@@ -71,7 +71,7 @@ def dependencies(function: Callable) -> tuple[str, ...]:
     --------
     >>> from lib.claims import check
     >>> dependencies(check)
-    ('__init__', 'claims')
+    ('__init__', 'checks', 'claims')
     """
     sources = {path.stem: path for path in LIB.glob("*.py")}
     start = _source(function)

@@ -7,6 +7,7 @@ names.  Where a function returns a generator or another function, the lambda goe
 import contextlib
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import NamedTuple
 from unittest.mock import MagicMock
 
@@ -29,6 +30,7 @@ from lib import (
     optimizers,
     params,
     plotting,
+    published,
     quadrature,
     schedules,
     sweeps,
@@ -194,6 +196,15 @@ case(
     expected=VECTOR,
     rtol=0.5,
     atol=0.25,
+)
+
+case(claims.same_digits, size, call=lambda value: claims.same_digits("0.5", value), value=0.5)
+case(
+    claims.within_spread,
+    lambda **_: [()],
+    call=lambda **given: claims.within_spread("0.5", **given),
+    sample=VECTOR,
+    reach=2.0,
 )
 
 # --- params, quadrature, initialization ---
@@ -739,6 +750,21 @@ case(
 case(double_descent.n_parameters, lambda width: [()], width=3)
 case(sweeps.sweep, lambda jobs: [], call=lambda jobs: tuple(sweeps.sweep(np.sqrt, [], jobs=jobs)), jobs=1)
 
+case(
+    published.library_start,
+    lambda widths, rng, members: [(members, sum((a + 1) * b for a, b in pairwise(widths)))],
+    widths=(3, 2, 1),
+    rng=rng(),
+    members=2,
+)
+case(published.redrawn_labels, lambda n_test: [(4000,)], n_test=10)
+case(
+    published.baseline_network,
+    lambda model: [(4, 10)],
+    call=lambda model: run(published.baseline_network(model)[0], np.ones((4, 40)))[-1],
+    model="residual",
+)
+
 
 def drawn(draw: Callable) -> Callable:
     """Draw on axes that take whatever they are given, so that only `lib` can object."""
@@ -774,6 +800,8 @@ NOTHING_TO_SPOIL = {
     **dict.fromkeys(
         [
             "layers.serial",
+            "layers.residual",
+            "published.train",
             "augmentation.chain",
             "initialization.gain_for",
             "training.stochastic",
@@ -784,11 +812,22 @@ NOTHING_TO_SPOIL = {
         "functions, layers and names alone",
     ),
     **dict.fromkeys(
+        ["published.train_baseline", "published.train_descent"],
+        "settings of long runs: `test_published`",
+    ),
+    **dict.fromkeys(
         ["plotting.figure_data", "plotting.decades", "widgets.svg", "widgets.explorer"],
         "objects of matplotlib",
     ),
     **dict.fromkeys(
-        ["sweeps.fingerprint", "sweeps.write_atomically", "sweeps.main"],
+        [
+            "sweeps.fingerprint",
+            "sweeps.write_atomically",
+            "sweeps.main",
+            "sweeps.end_with",
+            "sweeps.try_to_write_into",
+            "published.main",
+        ],
         "files and a command line: `test_sweeps`",
     ),
 }

@@ -116,6 +116,15 @@ def test_bad_input(call, message):
         call()
 
 
+@pytest.mark.parametrize("setting", [Baseline("logistic"), Descent(3)], ids=["baseline", "descent"])
+@pytest.mark.parametrize("value", [0.5, "3", None, 1j, [3], np.nan, 0, -1, 2**63, True], ids=str)
+def test_settings_that_are_no_counts_are_named(setting, value):
+    for name in setting._fields:
+        if name not in ("model", "shuffled", "wrong_labels") and not (name == "seed" and value in (0, 2**63)):
+            with pytest.raises(ValueError, match=rf"^{name} must be"):
+                train(setting._replace(**{name: value}))
+
+
 def _command():
     readme = (FILE.parent / "README.md").read_text(encoding="utf-8")
     (line,) = re.findall(r"^python -m lib\.published (.*--output results/published\.json)$", readme, re.M)
