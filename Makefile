@@ -13,7 +13,7 @@ installed = .venv/.installed
 browser = .venv/.browser
 libraries = node_modules/.package-lock.json
 
-.PHONY: help book test lab refresh test-browser test-mutants test-matrix test-accidents bench clean
+.PHONY: help book test lab refresh test-browser test-lab test-mutants test-matrix test-accidents bench clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,9 @@ refresh: $(installed) ## execute every notebook and store its outputs in place
 
 test-browser: book $(browser) ## test the built book in headless Chromium with the network closed
 	$(python) -m pytest tests/browser
+
+test-lab: $(installed) $(browser) ## run every notebook in a real JupyterLab, in headless Chromium
+	$(python) -m pytest tests/lab
 
 test-mutants: $(installed) ## plant faults in lib, one at a time, and report which tests notice
 	$(python) -m tools.mutants
@@ -62,11 +65,12 @@ $(browser): $(installed) tests/browser/requirements.txt
 	@$(python) -m pip install --quiet --disable-pip-version-check -r tests/browser/requirements.txt
 	@touch $@
 
-# MathJax and the widgets for reading offline. The book also builds without them: then tools/book.py says
-# so, and the next build tries again. An installation that fails leaves the one before it in place.
+# MathJax and the widgets for reading offline, and axe for the browser tests. The book also builds without
+# them: then tools/book.py says so, and the next build tries again. An installation that fails leaves the one
+# before it in place.
 download = _build/npm
 $(libraries): package.json package-lock.json
 	@rm -rf $(download) && mkdir -p $(download) && cp $^ $(download)
-	@if (cd $(download) && npm ci --ignore-scripts --no-audit --no-fund --prefer-offline --fetch-retries=0) \
-		>$(download)/npm.log 2>&1; \
+	@if (cd $(download) && npm ci --include=dev --ignore-scripts --no-audit --no-fund --prefer-offline \
+		--fetch-retries=0) >$(download)/npm.log 2>&1; \
 	then rm -rf node_modules && mv $(download)/node_modules . && touch $@ && rm -r $(download); fi

@@ -1,5 +1,26 @@
-// What the widgets of the explorers lack in a page: names for their sliders, and the MathJax of today.
+// What the widgets of the explorers lack in a page: their pictures unpacked, names for their sliders, and
+// the MathJax of today. And what the theme lacks for those who go by the keyboard.
 (() => {
+  // tools/light.py packs what html-manager would look for, so it finds nothing, and the drawing is done here.
+  const draw = async (packed) => {
+    const bytes = Uint8Array.from(atob(packed.text), (character) => character.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+    const state = await new Response(stream).json();
+    const modules = ["@jupyter-widgets/html-manager", "@jupyter-widgets/html-manager/dist/libembed-amd"];
+    const [{ HTMLManager }, { requireLoader }] = await new Promise((resolve) => {
+      require(modules, (...found) => resolve(found)); // it takes no async function
+    });
+    const manager = new HTMLManager({ loader: requireLoader });
+    await manager.set_state(state);
+    for (const view of document.querySelectorAll('script[type="application/vnd.jupyter.widget-view+json"]')) {
+      const place = document.createElement("div");
+      place.className = "widget-subarea";
+      view.before(place);
+      const model = await manager.get_model(JSON.parse(view.text).model_id);
+      await manager.display_view(await manager.create_view(model), place);
+    }
+  };
+
   // A screen reader then says "batch size, 16" where the widgets' own markup has no name and no value.
   const name = (slider) => {
     const handle = slider.querySelector('.noUi-handle[role="slider"]');
@@ -15,6 +36,7 @@
     new MutationObserver(update).observe(readout, { childList: true, characterData: true, subtree: true });
     new MutationObserver(update).observe(handle, { attributeFilter: ["aria-valuetext"] });
     update();
+    readout.contentEditable = "false"; // the slider says it all; typing there would do nothing
     slider.dataset.named = "";
   };
   const nameAll = () => document.querySelectorAll(".widget-slider:not([data-named])").forEach(name);
@@ -26,6 +48,15 @@
         MathJax.startup.promise.then(() => MathJax.typesetPromise([element]));
       MathJax.Hub = { Queue: typeset };
     }
+    // A formula that is wider than its place can be scrolled by keyboard; the others are no stops on the way.
+    window.MathJax?.startup?.promise?.then(() => {
+      for (const formula of document.querySelectorAll("div.math mjx-container")) {
+        if (formula.scrollWidth > formula.clientWidth) formula.tabIndex = 0;
+      }
+    });
+    // The theme loses the focus when it copies.
+    document.addEventListener("click", ({ target }) => target.closest("button.copybtn")?.focus());
+    document.querySelectorAll('script[type="application/vnd.jupyter.widget-state+json;deflate"]').forEach(draw);
     nameAll();
     new MutationObserver(nameAll).observe(document.body, { childList: true, subtree: true });
   });

@@ -3,6 +3,7 @@
 Imports go one way, from the top of this list to the bottom::
 
     widgets -> plotting                              pictures; the only modules that know matplotlib
+    published                                        what others have measured, run again
     sweeps                                           many settings in parallel, from the shell too
     double_descent                                   an experiment, whole
     training  ensembles  transfer                    runs and their records; many fits at once; sources
@@ -12,5 +13,6 @@ Imports go one way, from the top of this list to the bottom::
     layers  losses  schedules                        the pieces they are made of
     initialization                                   how weights begin
     quadrature  params                               expectations, flat parameters
-    checks  claims                                   checks of arguments and of claims
+    claims                                           checks in the open, of what a page claims
+    checks                                           checks of arguments
 """

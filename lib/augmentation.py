@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from lib.checks import count, finite, nonnegative
+from lib.checks import count, finite, generator, nonnegative
 
 Transform = Callable[[NDArray, np.random.Generator], NDArray]
 
@@ -48,7 +48,7 @@ def shift(left: int, right: int, *, wrap: bool = False) -> Transform:
     array([[1., 1., 2.],
            [1., 2., 3.]])
     """
-    count("left", left, low=0), count("right", right, low=0)
+    left, right = count("left", left, low=0), count("right", right, low=0)
 
     def transform(x: NDArray, rng: np.random.Generator) -> NDArray:
         d = x.shape[-1]
@@ -83,7 +83,7 @@ def scale(low: float, high: float) -> Transform:
     >>> scale(2, 2)(np.array([[1.0, 3.0]]), np.random.default_rng(0))
     array([[2., 6.]])
     """
-    finite("low", low), finite("high", high)
+    low, high = finite("low", low, ndim=0).item(), finite("high", high, ndim=0).item()
     if not 0 < low <= high:
         raise ValueError(f"low must be positive and not above high, but they are {low} and {high}")
     return lambda x, rng: x * rng.uniform(low, high, size=(*x.shape[:-1], 1))
@@ -115,7 +115,8 @@ def shear(most: float) -> Transform:
     >>> shear(0)(np.array([[1.0, 3.0]]), np.random.default_rng(0))
     array([[1., 3.]])
     """
-    nonnegative("most", most)
+    most = nonnegative("most", most, ndim=0)
+    finite("most", 2 * most)  # the length of the interval
 
     def transform(x: NDArray, rng: np.random.Generator) -> NDArray:
         line = np.linspace(-0.5, 0.5, x.shape[-1])
@@ -149,7 +150,7 @@ def jitter(eta: float) -> Transform:
     >>> jitter(0)(np.array([[1.0, 3.0]]), np.random.default_rng(0))
     array([[1., 3.]])
     """
-    nonnegative("eta", eta)
+    eta = nonnegative("eta", eta, ndim=0)
     return lambda x, rng: x + eta * rng.normal(size=x.shape)
 
 
@@ -199,6 +200,11 @@ def augmented(
     tuple of NDArray
         (x_new, ...), one for each batch.
 
+    Raises
+    ------
+    ValueError
+        If rng is no generator.
+
     Examples
     --------
     >>> batches = iter([(np.array([[1.0]]), np.array([7]))])
@@ -206,4 +212,5 @@ def augmented(
     >>> x.tolist(), y.tolist()
     ([[2.0]], [7])
     """
+    generator("rng", rng)
     return ((transform(x, rng), *rest) for x, *rest in batches)

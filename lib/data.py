@@ -1,13 +1,26 @@
 """Data sets, made by a formula and a generator of random numbers: nothing is downloaded."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lib.checks import count, ensemble, finite, interval, nonnegative
+from lib.checks import (
+    choice,
+    count,
+    ensemble,
+    finite,
+    generator,
+    interval,
+    nonnegative,
+    proportion,
+    representable,
+    whole,
+)
 
 
+@representable("intercept", "slope", "sigma", "low", "high")
 def line(
     n: int,
     rng: np.random.Generator,
@@ -45,7 +58,7 @@ def line(
     Raises
     ------
     ValueError
-        If n < 1, sigma < 0, low is not below high, or a number is not finite.
+        If n < 1, sigma < 0, low is not below high, a number is not finite, or rng is no generator.
 
     Notes
     -----
@@ -57,13 +70,14 @@ def line(
     >>> bool(np.allclose(y, 3 * x + 1))
     True
     """
-    count("n", n), nonnegative("sigma", sigma)
-    finite("intercept", intercept), finite("slope", slope)
-    interval(low, high)
+    n, sigma, rng = count("n", n), nonnegative("sigma", sigma, ndim=0), generator("rng", rng)
+    intercept, slope = finite("intercept", intercept, ndim=0), finite("slope", slope, ndim=0)
+    low, high = interval(low, high)
     x = rng.uniform(low, high, n)
     return x, intercept + slope * x + rng.normal(0, sigma, n)
 
 
+@representable("amplitude", "sigma", "low", "high")
 def sine(
     n: int,
     rng: np.random.Generator,
@@ -105,8 +119,8 @@ def sine(
     Raises
     ------
     ValueError
-        If n < 1, members < 1, sigma < 0, low is not below high, a number is not finite, or design is
-        neither "fixed" nor "random".
+        If n < 1, members < 1, sigma < 0, low is not below high, a number is not finite, design is neither
+        "fixed" nor "random", or rng is no generator.
 
     Notes
     -----
@@ -118,10 +132,9 @@ def sine(
     >>> x.shape, y.shape
     ((3,), (100, 3))
     """
-    count("n", n), nonnegative("sigma", sigma), finite("amplitude", amplitude)
-    interval(low, high)
-    if design not in ("fixed", "random"):
-        raise ValueError(f'design must be "fixed" or "random", but it is {design!r}')
+    n, sigma, rng = count("n", n), nonnegative("sigma", sigma, ndim=0), generator("rng", rng)
+    amplitude, (low, high) = finite("amplitude", amplitude, ndim=0), interval(low, high)
+    choice("design", design, ["fixed", "random"])
     shape = (*ensemble("members", members), n)
     x = np.linspace(low, high, n) if design == "fixed" else rng.uniform(low, high, shape)
     return x, amplitude * np.sin(x) + rng.normal(0, sigma, shape)
@@ -173,6 +186,7 @@ def mnist1d_templates() -> NDArray:
     return (x - x[:, :1]) / 6
 
 
+@representable("scale", "correlated_noise", "noise", "shear")
 def mnist1d_steps(
     y: ArrayLike,
     rng: np.random.RandomState,
@@ -232,15 +246,15 @@ def mnist1d_steps(
     >>> steps["stretched"].shape, steps["sampled"].shape
     ((3, 72), (3, 40))
     """
-    y = np.asarray(y)
-    if y.ndim != 1 or y.size == 0 or y.dtype.kind not in "iu" or y.min() < 0 or y.max() > 9:
-        raise ValueError("y must hold one whole number in 0 ... 9 for each example, and at least one")
-    if len(padding) != 2:
+    y, rng = whole("y", y, high=9, ndim=1), generator("rng", rng, np.random.RandomState)
+    if not isinstance(padding, Sequence) or len(padding) != 2:
         raise ValueError(f"padding must be a least and a greatest number, but it is {padding}")
-    low, high = count("padding[0]", padding[0]), count("padding[1]", padding[1], low=padding[0])
-    count("length", length, low=2), count("max_shift", max_shift)
-    nonnegative("scale", scale), nonnegative("correlated_noise", correlated_noise)
-    nonnegative("noise", noise), nonnegative("shear", shear)
+    low = count("padding[0]", padding[0])
+    high = count("padding[1]", padding[1], low=low)
+    length, max_shift = count("length", length, low=2), count("max_shift", max_shift, high=2**31 - 1)
+    scale, shear = nonnegative("scale", scale, ndim=0), nonnegative("shear", shear, ndim=0)
+    noise = nonnegative("noise", noise, ndim=0)
+    correlated_noise = nonnegative("correlated_noise", correlated_noise, ndim=0)
 
     templates = mnist1d_templates()
     n, size = len(y), templates.shape[1]
@@ -296,6 +310,7 @@ def _resample(x: NDArray, length: int) -> NDArray:
     return (1 - part) * x[:, left] + part * x[:, left + 1]
 
 
+@representable("scale", "correlated_noise", "noise", "shear")
 def mnist1d(
     n_train: int = 4000, n_test: int = 1000, *, shuffle: bool = False, seed: int = 42, **knobs: object
 ) -> MNIST1D:
@@ -335,8 +350,8 @@ def mnist1d(
     >>> x.shape, y[:10].tolist()
     ((4000, 40), [2, 6, 4, 5, 6, 6, 6, 0, 3, 1])
     """
-    count("n_train", n_train), count("n_test", n_test, low=0), count("seed", seed, low=0, high=2**32 - 1)
-    n = n_train + n_test
+    n_train, n_test = count("n_train", n_train), count("n_test", n_test, low=0)
+    seed, n = count("seed", seed, low=0, high=2**32 - 1), n_train + n_test
     if n % 10:
         raise ValueError(f"n_train + n_test must be a multiple of 10, the number of classes, but it is {n}")
     rng = np.random.RandomState(seed)
@@ -372,7 +387,7 @@ def corrupt_labels(y: ArrayLike, share: float, rng: np.random.Generator, n_class
     Raises
     ------
     ValueError
-        If y holds no classes, or share lies outside [0, 1].
+        If y holds no classes, share lies outside [0, 1], or rng is no generator.
 
     Notes
     -----
@@ -384,13 +399,9 @@ def corrupt_labels(y: ArrayLike, share: float, rng: np.random.Generator, n_class
     >>> int((corrupt_labels(y, 0.15, np.random.default_rng(0)) != y).sum())
     15
     """
-    y = np.array(y)
-    count("n_classes", n_classes, low=2), finite("share", share)
-    if y.ndim != 1 or y.size == 0 or y.dtype.kind not in "iu" or y.min() < 0 or y.max() >= n_classes:
-        raise ValueError(f"y must hold one whole number in 0 ... {n_classes - 1} for each example")
-    if not 0 <= share <= 1:
-        raise ValueError(f"share must lie in [0, 1], but it is {share}")
-    wrong = rng.choice(len(y), round(share * len(y)), replace=False)
+    n_classes, rng = count("n_classes", n_classes, low=2), generator("rng", rng)
+    y = whole("y", y, high=n_classes - 1, ndim=1).copy()
+    wrong = rng.choice(len(y), round(proportion("share", share) * len(y)), replace=False)
     y[wrong] = (y[wrong] + rng.integers(1, n_classes, len(wrong))) % n_classes
     return y
 
@@ -419,7 +430,8 @@ def split_rows(
     Raises
     ------
     ValueError
-        If there is no size, one is no positive whole number, their sum exceeds n, or members < 1.
+        If there is no size, one is no positive whole number, their sum exceeds n, members < 1, or rng is no
+        generator.
 
     Examples
     --------
@@ -427,8 +439,8 @@ def split_rows(
     >>> sorted([*train.tolist(), *held_out.tolist()])
     [0, 1, 2, 3, 4]
     """
-    count("n", n)
-    if not sizes or sum(count("sizes", size) for size in sizes) > n:
-        raise ValueError(f"sizes must be at least one number, and at most {n} together, but they are {sizes}")
+    n, rng, sizes = count("n", n), generator("rng", rng), [count("sizes", size) for size in sizes]
+    if not 0 < sum(sizes) <= n:
+        raise ValueError(f"sizes must be at least one number, and at most n = {n} together, but are {sizes}")
     order = rng.permuted(np.broadcast_to(np.arange(n), (*ensemble("members", members), n)), axis=-1)
     return tuple(np.split(order[..., : sum(sizes)], np.cumsum(sizes)[:-1], axis=-1))

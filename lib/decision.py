@@ -11,7 +11,17 @@ from math import comb
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lib.checks import count, distribution, finite, nonnegative, positive, real
+from lib.checks import (
+    broadcasting,
+    count,
+    distribution,
+    finite,
+    nonnegative,
+    positive,
+    real,
+    representable,
+    whole,
+)
 
 
 def binomial(n: int, theta: ArrayLike) -> NDArray:
@@ -42,7 +52,7 @@ def binomial(n: int, theta: ArrayLike) -> NDArray:
     array([[0.25, 0.5 , 0.25],
            [0.  , 0.  , 1.  ]])
     """
-    count("n", n, 1, 500)
+    n = count("n", n, 1, 500)
     theta = real("theta", theta)[..., None]
     if np.any((theta < 0) | (theta > 1)):
         raise ValueError(f"theta must lie in [0, 1], but it is {theta[..., 0]}")
@@ -51,6 +61,7 @@ def binomial(n: int, theta: ArrayLike) -> NDArray:
     return ways * theta**k * (1 - theta) ** (n - k)
 
 
+@representable("a", "b")
 def beta_rule(n: int, a: float, b: float) -> NDArray:
     r"""Estimates of a coin's probability of heads, as if a heads and b tails had been seen beforehand.
 
@@ -83,13 +94,14 @@ def beta_rule(n: int, a: float, b: float) -> NDArray:
     >>> beta_rule(3, 1, 1)
     array([0.2, 0.4, 0.6, 0.8])
     """
-    count("n", n)
+    n, a, b = count("n", n), real("a", a), real("b", b)
     for name, value in [("a", a), ("b", b)]:
-        if np.any(real(name, value) < 0):
-            raise ValueError(f"{name} must not be negative, but it is {value}")
+        if value.ndim or value < 0:
+            raise ValueError(f"{name} must be one number, not negative, but it is {value}")
     return (np.arange(n + 1) + a) / (n + a + b)
 
 
+@representable("theta", "estimates", infinite=True)
 def exact_risk(
     loss: Callable[[NDArray, NDArray], NDArray],
     theta: ArrayLike,
@@ -132,26 +144,34 @@ def exact_risk(
     >>> exact_risk(squared_loss, theta, beta_rule(2, 0, 0), binomial(2, theta))
     array([0.125, 0.   ])
     """
-    theta, estimates, probabilities = _table(theta, probabilities, estimates)
+    theta, probabilities = _table(theta, probabilities)
+    estimates = _rule(estimates, probabilities)
     losses = loss(theta[:, None], estimates[..., None, :])
     return (probabilities * losses).sum(axis=-1)
 
 
-def _table(theta: ArrayLike, probabilities: ArrayLike, estimates: ArrayLike = 0) -> tuple[NDArray, ...]:
-    """Return theta, estimates and probabilities as arrays of shapes (T,), (..., m) and (T, m)."""
-    theta, estimates = real("theta", theta), real("estimates", estimates)
-    probabilities = distribution("probabilities", probabilities)
+def _rule(estimates: ArrayLike, probabilities: NDArray) -> NDArray:
+    """Return the estimates as an array, if there is one for each outcome."""
+    estimates = real("estimates", estimates)
+    if estimates.shape[-1:] != probabilities.shape[1:]:
+        raise ValueError(
+            f"estimates must end in the outcomes, {probabilities.shape}, but it is {estimates.shape}"
+        )
+    return estimates
+
+
+def _table(theta: ArrayLike, probabilities: ArrayLike) -> tuple[NDArray, NDArray]:
+    """Return theta, or its prior, and probabilities as arrays of shapes (T,) and (T, m)."""
+    theta, probabilities = real("theta", theta), distribution("probabilities", probabilities)
     if theta.ndim != 1 or probabilities.ndim != 2 or len(probabilities) != len(theta):
         raise ValueError(
-            f"probabilities must have a row for each theta, {theta.shape}, but it is {probabilities.shape}"
+            f"probabilities must have a row for each theta and its prior, {theta.shape}, but it is "
+            f"{probabilities.shape}"
         )
-    if estimates.ndim and estimates.shape[-1] != probabilities.shape[1]:
-        raise ValueError(
-            f"estimates must end in the {probabilities.shape[1]} outcomes, but it is {estimates.shape}"
-        )
-    return theta, estimates, probabilities
+    return theta, probabilities
 
 
+@representable("losses")
 def monte_carlo_risk(losses: ArrayLike) -> tuple[NDArray, NDArray]:
     r"""Risk estimated from the losses on S independent data sets, and the standard error of that estimate.
 
@@ -226,6 +246,7 @@ def maximum_risk(risk: ArrayLike) -> NDArray:
     return risk.max(axis=-1)
 
 
+@representable("risk")
 def bayes_risk(risk: ArrayLike, prior: ArrayLike) -> NDArray:
     r"""Risk averaged over a prior.
 
@@ -292,7 +313,7 @@ def posterior(prior: ArrayLike, probabilities: ArrayLike) -> NDArray:
            [0.2, 1. ]])
     """
     prior = distribution("prior", prior)
-    _, _, probabilities = _table(prior, probabilities)
+    _, probabilities = _table(prior, probabilities)
     joint = prior[:, None] * probabilities
     marginal = joint.sum(axis=0)
     if np.any(marginal == 0):
@@ -300,6 +321,7 @@ def posterior(prior: ArrayLike, probabilities: ArrayLike) -> NDArray:
     return joint / marginal
 
 
+@representable("theta")
 def posterior_mean(theta: ArrayLike, prior: ArrayLike, probabilities: ArrayLike) -> NDArray:
     r"""Bayes rule under squared error: the mean of the posterior, for each outcome.
 
@@ -329,10 +351,11 @@ def posterior_mean(theta: ArrayLike, prior: ArrayLike, probabilities: ArrayLike)
     >>> posterior_mean([0.0, 1.0], [0.5, 0.5], [[1.0, 0.0], [0.25, 0.75]])
     array([0.2, 1. ])
     """
-    theta, _, probabilities = _table(theta, probabilities)
+    theta, probabilities = _table(theta, probabilities)
     return (theta[:, None] * posterior(prior, probabilities)).sum(axis=0)
 
 
+@representable("theta", "candidates")
 def bayes_rule(
     loss: Callable[[NDArray, NDArray], NDArray],
     theta: ArrayLike,
@@ -373,7 +396,7 @@ def bayes_rule(
     >>> bayes_rule(zero_one_loss, [0.0, 1.0], [0.5, 0.5], [[0.6, 0.4], [0.4, 0.6]], [0.0, 1.0])
     array([0., 1.])
     """
-    theta, _, probabilities = _table(theta, probabilities)
+    theta, probabilities = _table(theta, probabilities)
     candidates = finite("candidates", candidates)
     if candidates.ndim != 1 or candidates.size == 0:
         raise ValueError(f"candidates must be a vector, not empty, but its shape is {candidates.shape}")
@@ -381,6 +404,7 @@ def bayes_rule(
     return candidates[expected.argmin(axis=1)]
 
 
+@representable("X", "sigma")
 def least_squares_risk(X: ArrayLike, sigma: float) -> float:
     r"""Risk of the least-squares fit under squared error, with X fixed and noise of variance sigma squared.
 
@@ -413,14 +437,14 @@ def least_squares_risk(X: ArrayLike, sigma: float) -> float:
     >>> round(least_squares_risk(np.ones((25, 1)), sigma=2.0), 12)
     0.16
     """
-    X = finite("X", X)
-    nonnegative("sigma", sigma)
-    if X.ndim != 2 or np.linalg.matrix_rank(X) < X.shape[1]:
-        raise ValueError(f"X must be a matrix with independent columns, but its shape is {X.shape}")
+    X, sigma = finite("X", X, ndim=2), nonnegative("sigma", sigma, ndim=0)
+    if X.size == 0 or np.linalg.matrix_rank(X) < X.shape[1]:
+        raise ValueError(f"X must have independent columns, at least one, but its shape is {X.shape}")
     # The eigenvalues of the inverse of X'X are one over the squares of the singular values of X.
     return float(sigma**2 * np.sum(1 / np.linalg.svd(X, compute_uv=False) ** 2))
 
 
+@representable("sigma", "norm", infinite=True)
 def least_norm_risk(n: ArrayLike, p: ArrayLike, sigma: ArrayLike, norm: ArrayLike = 1.0) -> NDArray:
     r"""Risk of the least-squares fit of least norm, when the inputs are random: independent standard normal.
 
@@ -459,7 +483,8 @@ def least_norm_risk(n: ArrayLike, p: ArrayLike, sigma: ArrayLike, norm: ArrayLik
     >>> least_norm_risk(40, [20, 40, 80], sigma=0.5).round(4)
     array([0.2632,    inf, 0.7564])
     """
-    n, p = (_whole(name, value) for name, value in [("n", n), ("p", p)])
+    n, p = whole("n", n, low=1).astype(int), whole("p", p, low=1).astype(int)
+    broadcasting(n=n, p=p, sigma=sigma, norm=norm)
     variance, square = np.square(nonnegative("sigma", sigma)), np.square(nonnegative("norm", norm))
     bias2 = square * np.maximum(1 - n / p, 0)
     spare = np.abs(n - p) - 1
@@ -467,13 +492,7 @@ def least_norm_risk(n: ArrayLike, p: ArrayLike, sigma: ArrayLike, norm: ArrayLik
     return bias2 + np.where((spare > 0) | (variance == 0), noise, np.inf)
 
 
-def _whole(name: str, value: ArrayLike) -> NDArray:
-    array = np.asarray(value)
-    if array.dtype.kind not in "iu" or np.any(array < 1):
-        raise ValueError(f"{name} must hold whole numbers above 0, but it is {value}")
-    return array
-
-
+@representable("x", "sigma")
 def james_stein(x: ArrayLike, sigma: float = 1.0, *, positive_part: bool = False) -> NDArray:
     r"""James and Stein's estimate of the mean vector of one normal observation.
 
@@ -508,10 +527,10 @@ def james_stein(x: ArrayLike, sigma: float = 1.0, *, positive_part: bool = False
     >>> james_stein([2.0, 0.0, 0.0])
     array([1.5, 0. , 0. ])
     """
-    x = _observation(x)
+    x, sigma = _observation(x), positive("sigma", sigma, ndim=0)
     d = x.shape[-1]
     square = np.square(x).sum(axis=-1, keepdims=True)
-    factor = 1 - (d - 2) * positive("sigma", sigma) ** 2 / square
+    factor = 1 - (d - 2) * sigma**2 / square
     if positive_part:
         factor = np.maximum(factor, 0)
     return factor * x
@@ -526,6 +545,7 @@ def _observation(x: ArrayLike) -> NDArray:
     return x
 
 
+@representable("distance", "sigma")
 def james_stein_risk(distance: ArrayLike, d: int, sigma: float = 1.0) -> NDArray:
     r"""Risk of `james_stein` (without positive part) under squared error.
 
@@ -560,8 +580,8 @@ def james_stein_risk(distance: ArrayLike, d: int, sigma: float = 1.0) -> NDArray
     >>> james_stein_risk([0.0], d=10).round(10)
     array([2.])
     """
-    distance = finite("distance", distance)
-    nonnegative("distance", distance), count("d", d, 3), positive("sigma", sigma)
+    distance = finite("distance", nonnegative("distance", distance))
+    d, sigma = count("d", d, 3), positive("sigma", sigma, ndim=0)
     half = np.square(distance / sigma)[..., None] / 2
     # Below `low` the exponential is less than e^-50; the nodes go where the integrand is.
     low = np.sqrt(np.maximum(1 - 50 / np.maximum(half, 50), 0))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lib.checks import count, fraction, positive
+from lib.checks import choice, count, fraction, positive, proportion
 from lib.data import corrupt_labels, mnist1d
 from lib.initialization import independent
 from lib.layers import Layer
@@ -13,7 +13,7 @@ from lib.losses import cross_entropy, error_rate
 from lib.networks import mlp, objective, predictor
 from lib.optimizers import momentum
 from lib.params import leaves, ravel
-from lib.training import minibatches, record, stochastic
+from lib.training import DivergenceError, minibatches, record, stochastic
 
 N_INPUTS, N_CLASSES = 40, 10  # of MNIST-1D
 
@@ -74,28 +74,34 @@ def checked(setting: Setting) -> Setting:
     Returns
     -------
     Setting
-        The same.
+        The same, in Python's own numbers.
 
     Raises
     ------
     ValueError
         If an entry is out of its range.
     """
-    for name in ("width", "members", "n_train", "n_test", "epochs", "batch_size"):
-        count(name, getattr(setting, name))
-    count("batch_size", setting.batch_size, high=setting.n_train)
-    count("seed", setting.seed, low=0), count("data_seed", setting.data_seed, low=0, high=2**32 - 1)
-    positive("alpha", setting.alpha), fraction("beta", setting.beta)
+    sizes = ("width", "members", "n_train", "n_test", "epochs", "batch_size")
+    setting = setting._replace(
+        **{name: count(name, getattr(setting, name)) for name in sizes},
+        seed=count("seed", setting.seed, low=0, high=2**128 - 1),
+        data_seed=count("data_seed", setting.data_seed, low=0, high=2**32 - 1),
+        every=None if setting.every is None else count("every", setting.every),
+        label_noise=proportion("label_noise", setting.label_noise),
+        alpha=positive("alpha", setting.alpha, ndim=0),
+        beta=fraction("beta", setting.beta, ndim=0),
+        dtype=choice("dtype", setting.dtype, ["float64", "float32"]),
+    )
+    if setting.batch_size > setting.n_train:
+        raise ValueError(
+            f"batch_size must be at most n_train, {setting.n_train}, but it is {setting.batch_size}"
+        )
     if (setting.n_train + setting.n_test) % N_CLASSES:
         raise ValueError(
             f"n_train + n_test must be a multiple of 10, but it is {setting.n_train + setting.n_test}"
         )
-    if not 0 <= setting.label_noise <= 1:
-        raise ValueError(f"label_noise must lie in [0, 1], but it is {setting.label_noise}")
-    if setting.every is not None and setting.epochs % count("every", setting.every):
+    if setting.every is not None and setting.epochs % setting.every:
         raise ValueError(f"every must divide epochs, {setting.epochs}, but it is {setting.every}")
-    if setting.dtype not in ("float64", "float32"):
-        raise ValueError(f'dtype must be "float64" or "float32", but it is {setting.dtype!r}')
     return setting
 
 
@@ -183,7 +189,7 @@ def train(setting: Setting) -> dict[str, NDArray]:
     >>> history["epoch"].tolist(), history["test_error"].shape
     ([0, 2, 4], (3, 2))
     """
-    checked(setting)
+    setting = checked(setting)
     x, y, x_test, y_test = mnist1d(setting.n_train, setting.n_test, seed=setting.data_seed)
     y = corrupt_labels(y, setting.label_noise, np.random.default_rng(setting.seed))
     x, x_test = x.astype(setting.dtype), x_test.astype(setting.dtype)
@@ -201,6 +207,8 @@ def train(setting: Setting) -> dict[str, NDArray]:
 
     def scores(theta: NDArray, x: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
         f = predict(theta, x)
+        if not np.isfinite(f).all():
+            raise DivergenceError("the outputs are no longer finite: alpha is too large")
         return error_rate(f, y), cross_entropy(f, y)[0]
 
     steps = -(-setting.n_train // setting.batch_size)  # in an epoch; the last one may be smaller

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lib.checks import count, finite, nonnegative
+from lib.checks import count, finite, generator, nonnegative, representable
 from lib.linear_models import ridge
 from lib.losses import log_softmax
 
@@ -67,7 +67,7 @@ def linear_model(features: Callable[[NDArray], NDArray], penalty: ArrayLike = 0.
     array([[ 5.],
            [-2.]])
     """
-    nonnegative("penalty", penalty)
+    penalty = nonnegative("penalty", penalty)
 
     def fit(x: NDArray, y: NDArray) -> Callable[[NDArray], NDArray]:
         theta = ridge(features(x), y, penalty)
@@ -102,10 +102,11 @@ def nearest_neighbours(k: int) -> Fit:
     >>> fit(np.array([0.0, 1.0, 5.0]), np.array([1.0, 3.0, 8.0]))(np.array([0.4, 4.0]))
     array([2. , 5.5])
     """
-    count("k", k)
+    k = count("k", k)
 
     def fit(x: NDArray, y: NDArray) -> Callable[[NDArray], NDArray]:
-        count("k", k, high=x.shape[-1])
+        if k > x.shape[-1]:
+            raise ValueError(f"k must be at most the number of examples in x, {x.shape[-1]}, but it is {k}")
 
         def predict(x_new: NDArray) -> NDArray:
             distance = np.abs(x_new[:, None] - x[..., None, :])
@@ -140,13 +141,15 @@ def smoother(fit: Fit, x: NDArray, x_new: NDArray) -> NDArray:
     Raises
     ------
     ValueError
-        If the fit is not linear in y: the predictions for y = 1, ..., n are not W y.
+        If x or x_new is no vector of finite numbers, or the fit is not linear in y: the predictions for
+        y = 1, ..., n are not W y.
 
     Examples
     --------
     >>> smoother(nearest_neighbours(2), np.array([0.0, 1.0, 5.0]), np.array([0.4]))
     array([[0.5, 0.5, 0. ]])
     """
+    x, x_new = finite("x", x, ndim=1), finite("x_new", x_new, ndim=1)
     n = len(x)
     W = fit(x, np.eye(n))(x_new).T
     probe = np.arange(1.0, n + 1)
@@ -155,6 +158,7 @@ def smoother(fit: Fit, x: NDArray, x_new: NDArray) -> NDArray:
     return W
 
 
+@representable("W", "f", "f_new", "sigma")
 def smoother_error(W: NDArray, f: NDArray, f_new: NDArray, sigma: float) -> tuple[NDArray, NDArray]:
     r"""Bias and variance of a linear smoother, exactly, over the noise in its responses.
 
@@ -179,7 +183,7 @@ def smoother_error(W: NDArray, f: NDArray, f_new: NDArray, sigma: float) -> tupl
     Raises
     ------
     ValueError
-        If sigma is negative, or an argument is not finite.
+        If sigma is negative, shapes do not fit, or an argument is not finite.
 
     Examples
     --------
@@ -187,11 +191,16 @@ def smoother_error(W: NDArray, f: NDArray, f_new: NDArray, sigma: float) -> tupl
     >>> bias.tolist(), variance.tolist()
     ([1.0], [2.0])
     """
-    nonnegative("sigma", sigma)
-    W, f, f_new = finite("W", W), finite("f", f), finite("f_new", f_new)
+    W, f, f_new = finite("W", W, ndim=2), finite("f", f, ndim=1), finite("f_new", f_new, ndim=1)
+    sigma = nonnegative("sigma", sigma, ndim=0)
+    if W.shape != f_new.shape + f.shape:
+        raise ValueError(
+            f"W must have shape (m, n) for f_new {f_new.shape} and f {f.shape}, but is {W.shape}"
+        )
     return W @ f - f_new, sigma**2 * np.square(W).sum(axis=-1)
 
 
+@representable("predictions", "f", "y_new")
 def decompose(
     predictions: NDArray, f: NDArray, y_new: NDArray | None = None, *, pointwise: bool = False
 ) -> Decomposition:
@@ -246,13 +255,17 @@ def decompose(
     [-0.333333, 4.0, 0.0, 0.0, 3.666667]
     """
     predictions, f = finite("predictions", predictions), finite("f", f)
-    if predictions.ndim != 2 or len(predictions) < 3:
+    if predictions.ndim != 2 or len(predictions) < 3 or predictions.size == 0:
         raise ValueError(f"predictions must have shape (S, m), S at least 3, but it is {predictions.shape}")
     if f.shape not in (predictions.shape, predictions.shape[1:]):
-        raise ValueError(f"f must have shape (m,) or (S, m) of {predictions.shape}, but it is {f.shape}")
+        raise ValueError(
+            f"f must have shape (m,) or (S, m) of predictions, {predictions.shape}, but it is {f.shape}"
+        )
     y_new = np.broadcast_to(f, predictions.shape) if y_new is None else finite("y_new", y_new)
     if y_new.shape != predictions.shape:
-        raise ValueError(f"y_new must have shape (S, m), {predictions.shape}, but it is {y_new.shape}")
+        raise ValueError(
+            f"y_new must have the shape of predictions, {predictions.shape}, but it is {y_new.shape}"
+        )
 
     def average(terms: NDArray) -> NDArray:
         return terms if pointwise else terms.mean(axis=-1)
@@ -279,6 +292,7 @@ def decompose(
     )
 
 
+@representable("predictions")
 def split_variance(predictions: NDArray) -> tuple[Estimate, Estimate]:
     r"""Split the variance of a randomized fit by the law of total variance.
 
@@ -314,7 +328,7 @@ def split_variance(predictions: NDArray) -> tuple[Estimate, Estimate]:
     [2.0, 15.0]
     """
     predictions = finite("predictions", predictions)
-    if predictions.ndim != 3 or len(predictions) < 3 or predictions.shape[1] < 2:
+    if predictions.ndim != 3 or len(predictions) < 3 or predictions.shape[1] < 2 or predictions.size == 0:
         raise ValueError(
             f"predictions must have shape (S, R, m), S at least 3, R at least 2, not {predictions.shape}"
         )
@@ -325,6 +339,7 @@ def split_variance(predictions: NDArray) -> tuple[Estimate, Estimate]:
     return _mean(within), _mean(about_all - within / R)
 
 
+@representable("x", "y")
 def cross_validation(fit: Fit, x: NDArray, y: NDArray, n_folds: int, rng: np.random.Generator) -> NDArray:
     r"""Error of a fit on examples that were held out of it.
 
@@ -353,7 +368,7 @@ def cross_validation(fit: Fit, x: NDArray, y: NDArray, n_folds: int, rng: np.ran
     Raises
     ------
     ValueError
-        If x is no vector, y does not end in its length, or n_folds lies outside 2 ... n.
+        If x is no vector, y does not end in its length, n_folds lies outside 2 ... n, or rng is no generator.
 
     Notes
     -----
@@ -368,7 +383,9 @@ def cross_validation(fit: Fit, x: NDArray, y: NDArray, n_folds: int, rng: np.ran
     x, y = finite("x", x), finite("y", y)
     if x.ndim != 1 or y.shape[-1:] != x.shape:
         raise ValueError(f"y must have shape (..., n) for x of shape (n,), but they are {y.shape}, {x.shape}")
-    count("n_folds", n_folds, low=2, high=len(x))
+    if len(x) < 2:
+        raise ValueError(f"x must hold at least 2 examples, but it holds {len(x)}")
+    n_folds, rng = count("n_folds", n_folds, low=2, high=len(x)), generator("rng", rng)
     residual = np.empty(y.shape)
     for fold in np.array_split(rng.permutation(len(x)), n_folds):
         predict = fit(np.delete(x, fold), np.delete(y, fold, axis=-1))
@@ -397,7 +414,7 @@ def bootstrap(n: int, members: int, rng: np.random.Generator) -> NDArray:
     Raises
     ------
     ValueError
-        If n or members is no positive whole number.
+        If n or members is no positive whole number, or rng is no generator.
 
     Notes
     -----
@@ -409,10 +426,11 @@ def bootstrap(n: int, members: int, rng: np.random.Generator) -> NDArray:
     >>> bootstrap(5, 2, np.random.default_rng(0)).shape
     (2, 5)
     """
-    count("n", n), count("members", members)
+    n, members, rng = count("n", n), count("members", members), generator("rng", rng)
     return rng.integers(n, size=(members, n))
 
 
+@representable("f")
 def mean_outputs(f: NDArray) -> NDArray:
     r"""Average the outputs of a classifier's members before the softmax.
 
@@ -443,6 +461,7 @@ def mean_outputs(f: NDArray) -> NDArray:
     return _outputs(f).mean(axis=0)
 
 
+@representable("f")
 def mean_probabilities(f: NDArray) -> NDArray:
     r"""Average the probabilities of a classifier's members, after the softmax.
 
@@ -476,9 +495,10 @@ def mean_probabilities(f: NDArray) -> NDArray:
 
 
 def _outputs(f: NDArray) -> NDArray:
-    if np.ndim(f) < 3:
-        raise ValueError(f"f must have shape (M, ..., n, K), but it is {np.shape(f)}")
-    return finite("f", f)
+    f = finite("f", f)
+    if f.ndim < 3 or len(f) == 0:
+        raise ValueError(f"f must have shape (M, ..., n, K), M at least 1, but it is {f.shape}")
+    return f
 
 
 def _mean(samples: NDArray) -> Estimate:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lib.checks import finite, nonnegative, positive
+from lib.checks import finite, nonnegative, positive, representable
 
 Gradient = Callable[[NDArray], NDArray]
 
@@ -56,7 +56,7 @@ def gradient_flow(gradient: Gradient, theta: ArrayLike, step: float) -> Iterator
     >>> bool(abs(path[-1, 0] - np.exp(-1)) < 1e-6)
     True
     """
-    theta, h = finite("theta", theta).copy(), positive("step", step)
+    theta, h = finite("theta", theta).copy(), positive("step", step, ndim=0)
 
     def iterates(theta: NDArray) -> Iterator[NDArray]:
         while True:
@@ -70,6 +70,7 @@ def gradient_flow(gradient: Gradient, theta: ArrayLike, step: float) -> Iterator
     return iterates(theta)
 
 
+@representable("theta", "v")
 def hessian_vector(gradient: Gradient, theta: ArrayLike, v: ArrayLike) -> NDArray:
     r"""Hessian times a vector, without the Hessian: the derivative of the gradient along v.
 
@@ -148,7 +149,7 @@ def modified_loss(
     >>> float(loss(np.array([1.0, 2.0])))
     7.5
     """
-    nonnegative("alpha", alpha)
+    alpha = nonnegative("alpha", alpha, ndim=0)
     return lambda theta: value(theta) + alpha / 4 * np.square(gradient(theta)).sum(axis=-1)
 
 
@@ -183,7 +184,7 @@ def modified_gradient(gradient: Gradient, alpha: float) -> Gradient:
     >>> modified_gradient(lambda theta: 2 * theta, alpha=0.5)(np.array([1.0, 2.0]))
     array([3., 6.])
     """
-    nonnegative("alpha", alpha)
+    alpha = nonnegative("alpha", alpha, ndim=0)
 
     def modified(theta: NDArray) -> NDArray:
         g = gradient(theta)

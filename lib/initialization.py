@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from lib.checks import count, ensemble, finite, positive
+from lib.checks import choice, count, ensemble, finite, generator, positive, representable
 from lib.quadrature import normal_nodes
 
 Initializer = Callable[..., NDArray]
@@ -27,6 +27,7 @@ DISTRIBUTIONS = {
 }
 
 
+@representable("gain")
 def variance(d_out: int, d_in: int, gain: float = 2**0.5, mode: str = "fan_in") -> float:
     r"""Variance of the weights that keeps a signal's size from layer to layer.
 
@@ -62,8 +63,9 @@ def variance(d_out: int, d_in: int, gain: float = 2**0.5, mode: str = "fan_in") 
     >>> round(variance(d_out=50, d_in=100), 6), round(variance(d_out=50, d_in=100, mode="fan_out"), 6)
     (0.02, 0.04)
     """
-    count("d_out", d_out), count("d_in", d_in), _one_positive(gain)
-    return float(gain**2 / _choose("mode", mode, FANS)(d_out, d_in))
+    d_out, d_in = count("d_out", d_out), count("d_in", d_in)
+    gain, fan = positive("gain", gain, ndim=0), FANS[choice("mode", mode, FANS)]
+    return gain**2 / fan(d_out, d_in)
 
 
 def gain_for(activation: Callable[[NDArray], NDArray]) -> float:
@@ -137,10 +139,11 @@ def independent(gain: float = 2**0.5, mode: str = "fan_in", distribution: str = 
     >>> Omega.shape, round(float(Omega.var()), 3)
     ((200, 100), 0.02)
     """
-    _one_positive(gain), _choose("mode", mode, FANS)
-    draw = _choose("distribution", distribution, DISTRIBUTIONS)
+    variance(1, 1, gain, mode)
+    draw = DISTRIBUTIONS[choice("distribution", distribution, DISTRIBUTIONS)]
 
     def initializer(rng: np.random.Generator, d_out: int, d_in: int, members: int | None = None) -> NDArray:
+        generator("rng", rng)
         sigma = np.sqrt(variance(d_out, d_in, gain, mode))
         return sigma * draw(rng, (*ensemble("members", members), d_out, d_in))
 
@@ -180,24 +183,14 @@ def orthogonal(gain: float = 1.0) -> Initializer:
     >>> np.allclose(Omega @ Omega.T, np.eye(2))
     True
     """
-    _one_positive(gain)
+    gain = positive("gain", gain, ndim=0)
 
+    @representable("gain")
     def initializer(rng: np.random.Generator, d_out: int, d_in: int, members: int | None = None) -> NDArray:
+        generator("rng", rng)
         long, short = max(count("d_out", d_out), count("d_in", d_in)), min(d_out, d_in)
         Q, R = np.linalg.qr(rng.normal(size=(*ensemble("members", members), long, short)))
         Q = Q * np.sign(np.linalg.diagonal(R))[..., None, :]
         return gain * (Q if d_out >= d_in else Q.mT)
 
     return initializer
-
-
-def _one_positive(gain: float) -> None:
-    if np.ndim(gain):
-        raise ValueError(f"gain must be one number, but it is {gain}")
-    positive("gain", gain)
-
-
-def _choose(name: str, value: str, choices: dict[str, Callable]) -> Callable:
-    if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, but it is {value!r}")
-    return choices[value]

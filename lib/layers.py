@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lib.checks import count, ensemble, fraction
+from lib.checks import count, ensemble, fraction, generator
 from lib.initialization import Initializer, independent
 
 HE = independent()
@@ -123,13 +123,14 @@ def gelu() -> Layer:
     c, d = math.sqrt(2 / math.pi), 0.044715  # Python's floats keep the precision of f.
 
     def apply(_: tuple, f: NDArray) -> tuple:
-        t = np.tanh(c * (f + d * f**3))
+        g = np.clip(f, -30, 30)  # beyond, tanh is 1 to the last digit, and powers could overflow
+        t = np.tanh(c * (g + d * g**3))
 
         def pullback(dh: NDArray) -> tuple:
-            du = c * (1 + 3 * d * f**2)
+            du = c * (1 + 3 * d * g**2)
             return (), dh * ((1 + t) + f * (1 - t**2) * du) / 2
 
-        return f * (1 + t) / 2, pullback
+        return f * ((1 + t) / 2), pullback
 
     return Layer(_no_parameters, apply)
 
@@ -154,20 +155,61 @@ def dropout(rate: float, rng: np.random.Generator) -> Layer:
     Raises
     ------
     ValueError
-        If rate lies outside [0, 1).
+        If rate lies outside [0, 1), or rng is no generator.
 
     Notes
     -----
     Srivastava et al. (2014), with the factor 1/q in training instead of q afterwards.  A network for
     prediction is the same one without these layers: it has the same parameters.
     """
-    q = 1 - float(fraction("rate", rate))
+    q, rng = 1 - fraction("rate", rate, ndim=0), generator("rng", rng)
 
     def apply(_: tuple, h: NDArray) -> tuple:
         z = (rng.random(h.shape) < q).astype(h.dtype) / q
         return z * h, lambda dh: ((), z * dh)
 
     return Layer(_no_parameters, apply)
+
+
+def residual(layer: Layer) -> Layer:
+    r"""Add to the input what a layer makes of it.
+
+    .. math:: f(h) = h + g(h), \qquad
+              \frac{\partial L}{\partial h} = \frac{\partial L}{\partial f}
+              + \frac{\partial L}{\partial f}\, \frac{\partial g}{\partial h}
+
+    Parameters
+    ----------
+    layer
+        g, whose outputs have the shape of its inputs.
+
+    Returns
+    -------
+    Layer
+        With the params of g.  Its `apply` raises a `ValueError` if g does not keep the shape.
+
+    Notes
+    -----
+    He et al. (2016).
+
+    Examples
+    --------
+    >>> residual(relu()).apply((), np.array([-1.0, 2.0]))[0]
+    array([-1.,  4.])
+    """
+
+    def apply(params: tuple, h: NDArray) -> tuple:
+        g, pull = layer.apply(params, h)
+        if g.shape != h.shape:
+            raise ValueError(f"layer must keep the shape of its input, {h.shape}, but it returns {g.shape}")
+
+        def pullback(df: NDArray) -> tuple:
+            grad, dh = pull(df)
+            return grad, df + dh
+
+        return h + g, pullback
+
+    return Layer(layer.init, apply)
 
 
 def serial(*layers: Layer) -> Layer:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lib.checks import count, finite, interval, nonnegative, positive
+from lib.checks import broadcasting, count, finite, interval, nonnegative, numbers, positive, representable
 
 
 def line_features(x: ArrayLike) -> NDArray:
@@ -30,12 +30,11 @@ def line_features(x: ArrayLike) -> NDArray:
     array([[1., 2.],
            [1., 5.]])
     """
-    x = finite("x", x)
-    if x.ndim != 1:
-        raise ValueError(f"x must be a vector, but its shape is {x.shape}")
+    x = finite("x", x, ndim=1)
     return np.stack([np.ones_like(x), x], axis=1)
 
 
+@representable("x", "degree", "low", "high")
 def polynomial_features(x: ArrayLike, degree: int, low: float = -1.0, high: float = 1.0) -> NDArray:
     r"""Design matrix of a polynomial: the powers of the input, scaled from [low, high] to [-1, 1].
 
@@ -68,11 +67,11 @@ def polynomial_features(x: ArrayLike, degree: int, low: float = -1.0, high: floa
            [ 1.  ,  0.  ,  0.  ],
            [ 1.  ,  0.5 ,  0.25]])
     """
-    u = _scaled(x, low, high)
-    count("degree", degree, low=0)
+    u, degree = _scaled(x, low, high), count("degree", degree, low=0)
     return u[..., None] ** np.arange(degree + 1, dtype=u.dtype)
 
 
+@representable("x", "degree", "low", "high")
 def legendre_features(x: ArrayLike, degree: int, low: float = -1.0, high: float = 1.0) -> NDArray:
     r"""Design matrix of a polynomial in Legendre's basis, whose columns are orthogonal on the interval.
 
@@ -110,14 +109,14 @@ def legendre_features(x: ArrayLike, degree: int, low: float = -1.0, high: float 
            [ 1.   ,  0.   , -0.5  ],
            [ 1.   ,  0.5  , -0.125]])
     """
-    u = _scaled(x, low, high)
-    count("degree", degree, low=0)
+    u, degree = _scaled(x, low, high), count("degree", degree, low=0)
     P = [np.ones_like(u), u]
     for j in range(1, degree):
         P.append(((2 * j + 1) * u * P[j] - j * P[j - 1]) / (j + 1))
     return np.stack(P[: degree + 1], axis=-1)
 
 
+@representable("x", "Omega")
 def relu_features(x: ArrayLike, Omega: ArrayLike) -> NDArray:
     r"""Features of a hidden layer whose weights are fixed: only what follows them is trained.
 
@@ -160,23 +159,23 @@ def _scaled(x: ArrayLike, low: float, high: float) -> NDArray:
     x = finite("x", x)
     if x.ndim == 0:
         raise ValueError(f"x must have shape (..., n), but it is the number {x}")
-    interval(low, high)
+    low, high = interval(low, high)
     return (2 * x - low - high) / (high - low)
 
 
 def _checked(theta: ArrayLike, X: ArrayLike, y: ArrayLike) -> tuple[NDArray, NDArray, NDArray]:
     """Return the three as arrays whose shapes fit: (..., p), (..., n, p), (..., n) with n at least 1."""
-    theta, X, y = np.asarray(theta), _design(X), np.asarray(y)
+    theta, X, y = numbers("theta", theta), _design(X), finite("y", y)
     if y.shape != X.shape[:-1]:
         raise ValueError(f"y must have one entry for each row of X, {X.shape[:-1]}, but it is {y.shape}")
     if theta.ndim == 0 or theta.shape[-1] != X.shape[-1]:
-        raise ValueError(f"theta must end in the {X.shape[-1]} columns of X, but it is {theta.shape}")
+        raise ValueError(f"theta must end in the columns of X, {X.shape}, but it is {theta.shape}")
     own = X.shape[:-2]
     if own and theta.shape[:-1][-len(own) :] != own:
         raise ValueError(
             f"X must be one matrix, or one for each member of theta, {theta.shape}, not {X.shape}"
         )
-    return theta, X, finite("y", y)
+    return theta, X, y
 
 
 def _design(X: ArrayLike) -> NDArray:
@@ -262,6 +261,7 @@ def mse_gradient(theta: ArrayLike, X: ArrayLike, y: ArrayLike) -> NDArray:
     return 2 / n * np.vecmat(np.matvec(X, theta) - y, X)
 
 
+@representable("X")
 def mse_hessian(X: ArrayLike) -> NDArray:
     r"""Hessian of the mean squared error: constant, and never indefinite.
 
@@ -292,6 +292,7 @@ def mse_hessian(X: ArrayLike) -> NDArray:
     return 2 / X.shape[-2] * (X.mT @ X)
 
 
+@representable("X", "y")
 def least_squares(X: ArrayLike, y: ArrayLike) -> NDArray:
     r"""Parameters of least norm among those that minimize the squared error, for one data set or many.
 
@@ -336,6 +337,7 @@ def least_squares(X: ArrayLike, y: ArrayLike) -> NDArray:
     return np.vecmat(coefficients, Vt)
 
 
+@representable("X", "y")
 def least_squares_qr(X: ArrayLike, y: ArrayLike) -> NDArray:
     r"""Parameters that minimize the squared error, for many data sets at once and independent columns.
 
@@ -377,12 +379,14 @@ def least_squares_qr(X: ArrayLike, y: ArrayLike) -> NDArray:
     if n < p:
         raise ValueError(f"X must have at least as many rows as columns, but its shape is {X.shape}")
     Q, R = np.linalg.qr(X)
-    pivots = np.abs(np.diagonal(R, axis1=-2, axis2=-1))
-    if np.any(pivots.min(axis=-1) <= n * np.finfo(R.dtype).eps * pivots.max(axis=-1)):
+    # Of a column that depends on those before it, the diagonal of R holds what round-off left of its size.
+    pivots, sizes = np.abs(np.diagonal(R, axis1=-2, axis2=-1)), np.abs(R).max(axis=-2, initial=0)
+    if p == 0 or np.any(pivots <= n * np.finfo(R.dtype).eps * sizes):
         raise ValueError("X must have independent columns; least_squares takes any X")
     return np.linalg.solve(R, np.vecmat(y, Q)[..., None])[..., 0]
 
 
+@representable("X", "y", "penalty")
 def ridge(X: ArrayLike, y: ArrayLike, penalty: ArrayLike) -> NDArray:
     r"""Parameters that minimize the squared error plus a penalty on their size.
 
@@ -413,7 +417,8 @@ def ridge(X: ArrayLike, y: ArrayLike, penalty: ArrayLike) -> NDArray:
     -----
     Hoerl and Kennard (1970); the notes, equation (2.14).  The penalty is that of p more examples, whose
     inputs are the rows of the diagonal matrix with entries sqrt(lambda), and whose responses are 0; so
-    it is solved as `least_squares_qr`, and no matrix is squared.
+    it is solved as `least_squares_qr`, and no matrix is squared.  The error is round-off of the size of y
+    over sqrt(lambda): at a huge lambda theta is tiny, and has few digits.
 
     Examples
     --------
@@ -422,14 +427,17 @@ def ridge(X: ArrayLike, y: ArrayLike, penalty: ArrayLike) -> NDArray:
     """
     X, y = _data_sets(X, y)
     p = X.shape[-1]
-    root = np.sqrt(finite("penalty", nonnegative("penalty", penalty))).astype(X.dtype)
+    root = np.sqrt(nonnegative("penalty", penalty)).astype(X.dtype)
     if root.shape not in ((), (p,)):
-        raise ValueError(f"penalty must be a number or have shape ({p},), but it is {root.shape}")
+        raise ValueError(
+            f"penalty must be a number, or one for each column of X, {X.shape}, not {root.shape}"
+        )
     rows = np.broadcast_to(root * np.eye(p, dtype=X.dtype), (*X.shape[:-2], p, p))
     zeros = np.zeros((*y.shape[:-1], p), y.dtype)
     return least_squares_qr(np.concatenate([X, rows], axis=-2), np.concatenate([y, zeros], axis=-1))
 
 
+@representable("u", "threshold")
 def soft_threshold(u: ArrayLike, threshold: ArrayLike) -> NDArray:
     r"""Move numbers towards zero by a threshold, and stop there.
 
@@ -462,9 +470,12 @@ def soft_threshold(u: ArrayLike, threshold: ArrayLike) -> NDArray:
     >>> soft_threshold([3.0, -0.5, -2.0], 1.0)
     array([ 2., -0., -1.])
     """
-    return _shrink(finite("u", u), np.asarray(nonnegative("threshold", threshold)))
+    u, threshold = finite("u", u), nonnegative("threshold", threshold)
+    broadcasting(u=u, threshold=threshold)
+    return _shrink(u, threshold)
 
 
+@representable("X", "y", "penalty", "tolerance")
 def lasso(
     X: ArrayLike, y: ArrayLike, penalty: ArrayLike, *, tolerance: float = 1e-8, max_sweeps: int = 10_000
 ) -> NDArray:
@@ -513,13 +524,13 @@ def lasso(
     array([2., 0.])
     """
     X, y = _data_sets(X, y)
-    positive("penalty", penalty), positive("tolerance", tolerance), count("max_sweeps", max_sweeps)
-    half = np.asarray(penalty) / 2
-    if np.broadcast_shapes(half.shape, y.shape[:-1]) != y.shape[:-1]:
-        raise ValueError(f"penalty must broadcast to {y.shape[:-1]}, but its shape is {half.shape}")
+    half, tolerance = np.asarray(positive("penalty", penalty)) / 2, positive("tolerance", tolerance, ndim=0)
+    count("max_sweeps", max_sweeps)
+    if broadcasting(penalty=half, y=y[..., 0]) != y.shape[:-1]:
+        raise ValueError(f"penalty must broadcast to the sets of y, {y.shape[:-1]}, but it is {half.shape}")
     squares = np.square(X).sum(axis=-2)
-    if not squares.all():
-        raise ValueError("X must have no column of zeros")
+    if X.size == 0 or not squares.all():
+        raise ValueError("X must have columns, and none of zeros")
     allowed = tolerance * np.abs(np.vecmat(y, X)).max(axis=-1, keepdims=True)
     theta, r = np.zeros((*y.shape[:-1], X.shape[-1])), y
     for _ in range(max_sweeps):
@@ -533,7 +544,7 @@ def lasso(
         excess = np.where(theta == 0, _shrink(np.abs(slope), half[..., None]), excess)
         if np.all(excess <= allowed):
             return theta + 0.0  # no -0.0 among the zeros
-    raise ValueError(f"max_sweeps = {max_sweeps} turns did not reach the tolerance {tolerance}")
+    raise ValueError(f"max_sweeps = {max_sweeps} turns through X did not reach the tolerance {tolerance}")
 
 
 def _shrink(u: NDArray, threshold: NDArray) -> NDArray:

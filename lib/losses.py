@@ -3,7 +3,7 @@
 For training, `squared_error` and `cross_entropy` compare a model's output f with the response y.  Each
 returns its value and its gradient in f.  The value is the mean over the n rows of the batch, so that a
 learning rate means the same for every batch size.  Leading axes of f are an ensemble; its members share y, or
-each has its own.
+each has its own.  A nan or an infinity in f comes out again, so that `lib.training` can say at which step.
 
 For decision theory, the functions whose names end in `_loss` compare a parameter with an estimate of it,
 L(theta, theta_hat), and return the value alone.  Its average over the data is the risk: `lib.decision`.
@@ -12,7 +12,17 @@ L(theta, theta_hat), and return the value alone.  Its average over the data is t
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lib.checks import distribution, finite, nonnegative, positive, real
+from lib.checks import (
+    as_array,
+    broadcasting,
+    distribution,
+    finite,
+    nonnegative,
+    numbers,
+    positive,
+    real,
+    representable,
+)
 
 
 def squared_error(f: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
@@ -46,13 +56,15 @@ def squared_error(f: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
     >>> float(value), gradient.ravel().tolist()
     (2.5, [1.0, 2.0])
     """
+    f, y = numbers("f", f), finite("y", y)
     if y.ndim < 2 or f.shape[-y.ndim :] != y.shape or y.size == 0:
         raise ValueError(f"y must have the shape of f, {f.shape}, or of its last axes, but it is {y.shape}")
-    residual = f - finite("y", y)
+    residual = f - y
     n = y.shape[-2]
     return np.square(residual).sum(axis=(-2, -1)) / n, 2 / n * residual
 
 
+@representable("f")
 def log_softmax(f: NDArray) -> NDArray:
     r"""Logarithm of the softmax of the outputs.
 
@@ -68,11 +80,19 @@ def log_softmax(f: NDArray) -> NDArray:
     NDArray
         Log-probabilities, of shape (..., K).  They are outputs with the same softmax.
 
+    Raises
+    ------
+    ValueError
+        If f is not finite, or holds no classes, or a log-probability leaves the floating-point numbers.
+
     Examples
     --------
     >>> log_softmax(np.array([0.0, 0.0])).round(6)
     array([-0.693147, -0.693147])
     """
+    f = finite("f", f)
+    if f.ndim == 0 or f.shape[-1] == 0:
+        raise ValueError(f"f must have shape (..., K), K at least 1, but it is {f.shape}")
     # Subtracting the largest output changes no probability and keeps exp from overflowing.
     shifted = f - f.max(axis=-1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
@@ -110,17 +130,18 @@ def cross_entropy(f: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
     >>> round(float(value), 6), gradient.tolist()
     (0.693147, [[-0.5, 0.5]])
     """
-    _classes(f, y)
+    f = numbers("f", f)
+    y = _classes(f, y)
     n, n_classes = f.shape[-2:]
     # With a row for each class, every pass below runs along whole rows: that takes half the time.
     f = np.array(f.mT, order="C")
-    chosen = (y[..., None, :] == np.arange(n_classes)[:, None]).astype(f.dtype)
+    chosen = y[..., None, :] == np.arange(n_classes)[:, None]
     # Subtracting the largest output changes no probability and keeps exp from overflowing.
     f -= f.max(axis=-2, keepdims=True)
     p = np.exp(f)
     total = p.sum(axis=-2, keepdims=True)
     p /= total
-    value = (np.log(total) - (chosen * f).sum(axis=-2, keepdims=True)).sum(axis=(-2, -1)) / n
+    value = (np.log(total) - np.where(chosen, f, 0).sum(axis=-2, keepdims=True)).sum(axis=(-2, -1)) / n
     return value, ((p - chosen) / n).mT
 
 
@@ -151,18 +172,22 @@ def error_rate(f: NDArray, y: NDArray) -> NDArray:
     >>> float(error_rate(np.array([[0.0, 2.0], [1.0, 0.5]]), np.array([1, 1])))
     0.5
     """
-    return (finite("f", f).argmax(axis=-1) != _classes(f, y)).mean(axis=-1)
+    f = finite("f", f)
+    y = _classes(f, y)
+    return (f.argmax(axis=-1) != y).mean(axis=-1)
 
 
 def _classes(f: NDArray, y: NDArray) -> NDArray:
     """Return y if it holds one class in 0 ... K-1 for each row of f, of shape (..., n, K)."""
-    if not 0 < y.ndim < f.ndim or f.shape[-y.ndim - 1 : -1] != y.shape or y.size == 0:
+    y = as_array("y", y)
+    if not 0 < y.ndim < f.ndim or f.shape[-y.ndim - 1 : -1] != y.shape or f.size == 0:
         raise ValueError(f"y must have one class for each row of f, {f.shape}, but its shape is {y.shape}")
     if y.dtype.kind not in "iu" or y.min() < 0 or y.max() >= f.shape[-1]:
-        raise ValueError(f"y must hold whole numbers in 0 ... {f.shape[-1] - 1}")
+        raise ValueError(f"y must hold whole numbers in 0 ... {f.shape[-1] - 1}, the classes of f")
     return y
 
 
+@representable("theta", "theta_hat")
 def absolute_loss(theta: ArrayLike, theta_hat: ArrayLike) -> NDArray:
     r"""Absolute error of each entry; its sum over a vector is the L1 norm of the error.
 
@@ -181,7 +206,7 @@ def absolute_loss(theta: ArrayLike, theta_hat: ArrayLike) -> NDArray:
     Raises
     ------
     ValueError
-        If an argument is not finite.
+        If an argument is not finite, shapes do not broadcast, or L is too large.
 
     Notes
     -----
@@ -192,9 +217,11 @@ def absolute_loss(theta: ArrayLike, theta_hat: ArrayLike) -> NDArray:
     >>> absolute_loss(1.0, [0.5, 3.0])
     array([0.5, 2. ])
     """
-    return np.abs(real("theta", theta) - real("theta_hat", theta_hat))
+    theta, theta_hat = _pair(theta, theta_hat)
+    return np.abs(theta - theta_hat)
 
 
+@representable("theta", "theta_hat")
 def squared_loss(theta: ArrayLike, theta_hat: ArrayLike) -> NDArray:
     r"""Squared error of each entry; its sum over a vector is the squared Euclidean norm of the error.
 
@@ -213,7 +240,7 @@ def squared_loss(theta: ArrayLike, theta_hat: ArrayLike) -> NDArray:
     Raises
     ------
     ValueError
-        If an argument is not finite.
+        If an argument is not finite, shapes do not broadcast, or L is too large.
 
     Notes
     -----
@@ -224,9 +251,11 @@ def squared_loss(theta: ArrayLike, theta_hat: ArrayLike) -> NDArray:
     >>> squared_loss(1.0, [0.5, 3.0])
     array([0.25, 4.  ])
     """
-    return (real("theta", theta) - real("theta_hat", theta_hat)) ** 2
+    theta, theta_hat = _pair(theta, theta_hat)
+    return (theta - theta_hat) ** 2
 
 
+@representable("theta", "theta_hat", "q")
 def power_loss(theta: ArrayLike, theta_hat: ArrayLike, q: float) -> NDArray:
     r"""Power q of the absolute error of each entry; its sum over a vector is the Lq norm to the power q.
 
@@ -247,7 +276,7 @@ def power_loss(theta: ArrayLike, theta_hat: ArrayLike, q: float) -> NDArray:
     Raises
     ------
     ValueError
-        If q is not positive, or an argument is not finite.
+        If q is not positive, an argument is not finite, shapes do not broadcast, or L is too large.
 
     Notes
     -----
@@ -258,7 +287,8 @@ def power_loss(theta: ArrayLike, theta_hat: ArrayLike, q: float) -> NDArray:
     >>> power_loss(1.0, [0.5, 3.0], q=3)
     array([0.125, 8.   ])
     """
-    return absolute_loss(theta, theta_hat) ** positive("q", q)
+    positive("q", q, ndim=0)
+    return absolute_loss(theta, theta_hat) ** q
 
 
 def zero_one_loss(theta: ArrayLike, theta_hat: ArrayLike, width: float = 0.0) -> NDArray:
@@ -281,7 +311,7 @@ def zero_one_loss(theta: ArrayLike, theta_hat: ArrayLike, width: float = 0.0) ->
     Raises
     ------
     ValueError
-        If width is negative, or an argument is not finite.
+        If width is negative, an argument is not finite, shapes do not broadcast, or L is too large.
 
     Notes
     -----
@@ -292,7 +322,13 @@ def zero_one_loss(theta: ArrayLike, theta_hat: ArrayLike, width: float = 0.0) ->
     >>> zero_one_loss(1.0, [1.0, 1.1, 3.0], width=0.25)
     array([0., 0., 1.])
     """
-    return (absolute_loss(theta, theta_hat) > nonnegative("width", width)).astype(float)
+    return (absolute_loss(theta, theta_hat) > nonnegative("width", width, ndim=0)).astype(float)
+
+
+def _pair(theta: ArrayLike, theta_hat: ArrayLike) -> tuple[NDArray, NDArray]:
+    theta, theta_hat = real("theta", theta), real("theta_hat", theta_hat)
+    broadcasting(theta=theta, theta_hat=theta_hat)
+    return theta, theta_hat
 
 
 def cross_entropy_loss(theta: ArrayLike, theta_hat: ArrayLike) -> NDArray:
@@ -313,7 +349,7 @@ def cross_entropy_loss(theta: ArrayLike, theta_hat: ArrayLike) -> NDArray:
     Raises
     ------
     ValueError
-        If an argument is no distribution.
+        If an argument is no distribution, or shapes do not broadcast.
 
     Notes
     -----
@@ -325,15 +361,14 @@ def cross_entropy_loss(theta: ArrayLike, theta_hat: ArrayLike) -> NDArray:
     >>> round(float(cross_entropy_loss([1.0, 0.0], [0.25, 0.75]) / np.log(2)), 12)
     2.0
     """
-    theta = distribution("theta", theta).astype(float)
-    theta_hat = distribution("theta_hat", theta_hat).astype(float)
+    theta, theta_hat = _distributions(theta, theta_hat)
     with np.errstate(divide="ignore"):
         # An outcome that never occurs costs nothing: 0 log 0 is 0.
         return -(theta * np.log(np.where(theta > 0, theta_hat, 1))).sum(axis=-1)
 
 
 def kl_loss(theta: ArrayLike, theta_hat: ArrayLike) -> NDArray:
-    r"""Kullback-Leibler divergence from the estimated to the true distribution on K outcomes.
+    r"""Kullback–Leibler divergence from the estimated to the true distribution on K outcomes.
 
     .. math:: L(\theta, \hat\theta) = \sum_{k=1}^K \theta_k \log \frac{\theta_k}{\hat\theta_k}
 
@@ -350,7 +385,7 @@ def kl_loss(theta: ArrayLike, theta_hat: ArrayLike) -> NDArray:
     Raises
     ------
     ValueError
-        If an argument is no distribution.
+        If an argument is no distribution, or shapes do not broadcast.
 
     Notes
     -----
@@ -361,9 +396,15 @@ def kl_loss(theta: ArrayLike, theta_hat: ArrayLike) -> NDArray:
     >>> round(float(kl_loss([1.0, 0.0], [0.25, 0.75]) / np.log(2)), 12)
     2.0
     """
-    theta = distribution("theta", theta).astype(float)
-    theta_hat = distribution("theta_hat", theta_hat).astype(float)
+    theta, theta_hat = _distributions(theta, theta_hat)
     occurs = theta > 0
     with np.errstate(divide="ignore"):
         log_ratio = np.log(np.where(occurs, theta, 1)) - np.log(np.where(occurs, theta_hat, 1))
     return (theta * log_ratio).sum(axis=-1)
+
+
+def _distributions(theta: ArrayLike, theta_hat: ArrayLike) -> tuple[NDArray, NDArray]:
+    theta = distribution("theta", theta).astype(float)
+    theta_hat = distribution("theta_hat", theta_hat).astype(float)
+    broadcasting(theta=theta, theta_hat=theta_hat)
+    return theta, theta_hat

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from numpy.typing import NDArray
 
-from lib.checks import finite
+from lib.checks import count, finite
 from lib.initialization import Initializer
 from lib.layers import HE, Layer, linear, relu, serial
 from lib.params import Tree, ravel, unraveler
@@ -35,6 +35,7 @@ def mlp(*widths: int, activation: Callable[[], Layer] = relu, weights: Initializ
     """
     if len(widths) < 2:
         raise ValueError(f"widths must hold the input's and the output's size, but it is {widths}")
+    widths = [count("widths", width) for width in widths]
     pairs = [(linear(d_in, d_out, weights), activation()) for d_in, d_out in pairwise(widths)]
     return serial(*[layer for pair in pairs for layer in pair][:-1])
 
@@ -55,7 +56,8 @@ def predictor(network: Layer, params: Tree) -> Callable[[NDArray, NDArray], NDAr
     -------
     Callable
         Function of theta (..., P) and x (n, d), or (..., n, d) with an input for each member of the
-        ensemble: the outputs, of shape (..., n, K).  It raises a `ValueError` if x holds a nan.
+        ensemble: the outputs, of shape (..., n, K).  It raises a `ValueError` if x holds a nan, or the
+        shapes do not fit.
 
     Examples
     --------
@@ -68,7 +70,7 @@ def predictor(network: Layer, params: Tree) -> Callable[[NDArray, NDArray], NDAr
            [[5.]]])
     """
     unravel = unraveler(params)
-    return lambda theta, x: network.apply(unravel(theta), finite("x", x))[0]
+    return _named(lambda theta, x: network.apply(unravel(theta), _inputs(theta, x))[0])
 
 
 def objective(network: Layer, loss: Callable, params: Tree) -> tuple[Callable, Callable]:
@@ -90,16 +92,42 @@ def objective(network: Layer, loss: Callable, params: Tree) -> tuple[Callable, C
     value, gradient : Callable
         Functions of theta (..., P), x (n, d) and y: the loss, of shape (...), and its gradient,
         of the shape of theta.  With leading axes, x (..., n, d) and y, each member of the ensemble
-        has its own data.  Both raise a `ValueError` if x or y holds a nan.
+        has its own data.  Both raise a `ValueError` if x or y holds a nan, or the shapes do not fit.
     """
-    unravel, predict = unraveler(params), predictor(network, params)
+    unravel = unraveler(params)
 
+    @_named
     def value(theta: NDArray, x: NDArray, y: NDArray) -> NDArray:
-        return loss(predict(theta, x), y)[0]
+        f, _ = network.apply(unravel(theta), _inputs(theta, x))
+        return loss(f, y)[0]
 
+    @_named
     def gradient(theta: NDArray, x: NDArray, y: NDArray) -> NDArray:
-        f, pullback = network.apply(unravel(theta), finite("x", x))
+        f, pullback = network.apply(unravel(theta), _inputs(theta, x))
         dparams, _ = pullback(loss(f, y)[1])
         return ravel(dparams, batch_ndim=theta.ndim - 1)
 
     return value, gradient
+
+
+def _inputs(theta: NDArray, x: NDArray) -> NDArray:
+    x = finite("x", x)
+    if not 2 <= x.ndim <= theta.ndim + 1:
+        raise ValueError(
+            f"x must have shape (n, d), or (..., n, d) like theta {theta.shape}, but it is {x.shape}"
+        )
+    return x
+
+
+def _named(function: Callable) -> Callable:
+    """Have the errors of a function of theta, x and perhaps y name these, too, not only what is inside."""
+
+    def named(*arrays: NDArray, **more: NDArray) -> NDArray:
+        try:
+            return function(*arrays, **more)
+        except ValueError as error:
+            given = dict(zip(["theta", "x", "y"], arrays, strict=False)) | more
+            sizes = [f"{name} is {getattr(array, 'shape', array)}" for name, array in given.items()]
+            raise ValueError(f"{error} ({', '.join(sizes)})") from error
+
+    return named

@@ -56,7 +56,11 @@ def _checked(optimizer: Callable) -> Callable:
             return _fitted(name, nonnegative(name, alpha(t)), shape)
 
         values["gradient"] = checked_gradient
-        values["alpha"] = checked_rate if callable(alpha) else constant(_fitted("alpha", alpha, shape))
+        values["alpha"] = (
+            checked_rate
+            if callable(alpha)
+            else constant(_fitted("alpha", nonnegative("alpha", alpha), shape))
+        )
         return optimizer(**values)
 
     return start
@@ -79,7 +83,7 @@ def _fitted(name: str, value: ArrayLike, shape: tuple[int, ...]) -> float | NDAr
 def sgd(gradient: Gradient, theta: ArrayLike, alpha: Rate) -> Iterator[NDArray]:
     r"""Gradient descent; stochastic if `gradient` is that of a random batch.
 
-    .. math:: \theta_{t+1} = \theta_t - \alpha_t\, g_t, \qquad g_t = \nabla L_{B_t}(\theta_t)
+    .. math:: \theta_{t+1} = \theta_t - \alpha_t\, g_t, \qquad g_t = \nabla L_{\mathcal B_t}(\theta_t)
 
     Parameters
     ----------
@@ -165,7 +169,7 @@ def momentum(gradient: Gradient, theta: ArrayLike, alpha: Rate, beta: ArrayLike 
 def nesterov(gradient: Gradient, theta: ArrayLike, alpha: Rate, beta: ArrayLike = 0.9) -> Iterator[NDArray]:
     r"""Momentum that takes the gradient where the momentum alone would carry it.
 
-    .. math:: g_t = \nabla L_{B_t}(\theta_t - \alpha_t \beta m_t), \qquad
+    .. math:: g_t = \nabla L_{\mathcal B_t}(\theta_t - \alpha_t \beta m_t), \qquad
               m_{t+1} = \beta m_t + (1 - \beta) g_t, \qquad
               \theta_{t+1} = \theta_t - \alpha_t\, m_{t+1}
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from lib.checks import count, numbers
+
 Tree = NDArray | tuple
 
 
@@ -23,7 +25,12 @@ def leaves(tree: Tree) -> Iterator[NDArray]:
     Yields
     ------
     NDArray
-        Each array, unchanged.
+        Each array, unchanged if it holds floats.
+
+    Raises
+    ------
+    ValueError
+        If there is something else than numbers in the tree.
 
     Examples
     --------
@@ -34,7 +41,7 @@ def leaves(tree: Tree) -> Iterator[NDArray]:
         for branch in tree:
             yield from leaves(branch)
     else:
-        yield tree
+        yield numbers("tree", tree)
 
 
 def ravel(tree: Tree, batch_ndim: int = 0) -> NDArray:
@@ -55,20 +62,22 @@ def ravel(tree: Tree, batch_ndim: int = 0) -> NDArray:
     Raises
     ------
     ValueError
-        If the tree holds no array, or its arrays differ in their leading axes.
+        If the tree holds no array, or something else, or its arrays differ in their leading axes.
 
     Examples
     --------
     >>> ravel((np.array([[1., 2.]]), np.array([3.])))
     array([1., 2., 3.])
     """
-    arrays = list(leaves(tree))
+    arrays, batch_ndim = list(leaves(tree)), count("batch_ndim", batch_ndim, low=0)
     if not arrays:
         raise ValueError("tree must hold at least one array")
     lead = arrays[0].shape[:batch_ndim]
-    if any(array.shape[:batch_ndim] != lead for array in arrays):
+    if len(lead) < batch_ndim or any(array.shape[:batch_ndim] != lead for array in arrays):
         shapes = [array.shape for array in arrays]
-        raise ValueError(f"tree must have the same {batch_ndim} leading axes in all arrays, but has {shapes}")
+        raise ValueError(
+            f"tree must have the same batch_ndim = {batch_ndim} leading axes in all arrays, but has {shapes}"
+        )
     return np.concatenate([array.reshape(*lead, -1) for array in arrays], axis=-1)
 
 
@@ -86,6 +95,11 @@ def unraveler(tree: Tree) -> Callable[[NDArray], Tree]:
         unravel(theta), with theta of shape (..., P): a tree of views into theta, each of shape
         ``(..., *own)``.  It raises a `ValueError` if the last axis of theta is not P.
 
+    Raises
+    ------
+    ValueError
+        If there is something else than numbers in the tree.
+
     Examples
     --------
     >>> unraveler((np.zeros((1, 2)), np.zeros(1)))(np.arange(3.))
@@ -97,12 +111,12 @@ def unraveler(tree: Tree) -> Callable[[NDArray], Tree]:
     def unravel(theta: NDArray) -> Tree:
         if theta.shape[-1:] != (cuts[-1],):
             raise ValueError(
-                f"theta must have {cuts[-1]} entries on its last axis, but its shape is {theta.shape}"
+                f"theta must end in the {cuts[-1]} entries of the tree, but its shape is {theta.shape}"
             )
         lead = theta.shape[:-1]
         views = iter(
             [
-                theta[..., start:stop].reshape(*lead, *shape)
+                theta[..., start:stop].reshape((*lead, *shape))
                 for start, stop, shape in zip(cuts, cuts[1:], shapes, strict=False)
             ]
         )

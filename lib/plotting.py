@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 from numpy.typing import NDArray
 
-from lib.checks import count, finite, nonnegative
+from lib.checks import count, finite, interval, nonnegative, representable
 
 # Okabe and Ito's palette: told apart with every kind of colour vision, and in grey by their order.
 BLUE, ORANGE, GREEN, PURPLE, SKY, AMBER, BLACK = (
@@ -162,6 +162,8 @@ def contours(
     low, high = finite("low", low), finite("high", high)
     if low.shape != (2,) or high.shape != (2,) or not np.all(low < high):
         raise ValueError(f"low must be a corner below and left of high, but they are {low} and {high}")
+    for corners in zip(low, high, strict=True):
+        interval(*corners)
     count("levels", levels)
     first, second = np.meshgrid(*np.linspace(low, high, 61).T)
     root = np.sqrt(nonnegative("loss", loss(np.stack([first, second], axis=-1))))
@@ -192,11 +194,15 @@ def band(ax: Axes, x: NDArray, samples: NDArray, label: str, **style: object) ->
     Raises
     ------
     ValueError
-        If samples has not one row for each x.
+        If samples has not one row for each x, or a number is not finite.
     """
-    if samples.ndim != 2 or len(samples) != len(x):
-        raise ValueError(f"samples must have shape ({len(x)}, S), but it is {samples.shape}")
-    (line,) = ax.plot(x, samples.mean(axis=1), label=label, **style)
+    x, samples = finite("x", x, ndim=1), finite("samples", samples)
+    if samples.ndim != 2 or len(samples) != len(x) or samples.size == 0:
+        raise ValueError(
+            f"samples must have shape ({len(x)}, S), a row for each x, but it is {samples.shape}"
+        )
+    mean = representable("samples")(np.mean)(samples, axis=1)
+    (line,) = ax.plot(x, mean, label=label, **style)
     low, high = np.quantile(samples, [0.1, 0.9], axis=1)
     ax.fill_between(x, low, high, color=line.get_color(), alpha=0.18, linewidth=0)
 

@@ -40,7 +40,8 @@ def normal_nodes(n: int = 4000) -> tuple[NDArray, NDArray]:
     >>> round(float(w @ z**2), 9), round(float(w @ z**4), 9), round(float(w @ (z > 0)), 9)
     (1.0, 3.0, 0.5)
     """
-    if count("n", n, low=2) % 2:
+    n = count("n", n, low=2)
+    if n % 2:
         raise ValueError(f"n must be even, but it is {n}")
     z = REACH * (np.arange(n) - (n - 1) / 2) / (n / 2)
     density = np.exp(-(z**2) / 2)

@@ -28,17 +28,17 @@ def constant(alpha: ArrayLike) -> Schedule:
     ValueError
         If a rate is negative or not finite.
     """
-    nonnegative("alpha", alpha)
+    alpha = nonnegative("alpha", alpha)
     return lambda t: alpha
 
 
-def step_decay(alpha: float, every: int, factor: float = 0.1) -> Schedule:
+def step_decay(alpha: ArrayLike, every: int, factor: float = 0.1) -> Schedule:
     r"""Return the schedule :math:`\alpha_t = \alpha\, \text{factor}^{\lfloor t/\text{every} \rfloor}`.
 
     Parameters
     ----------
     alpha
-        First learning rate.
+        First learning rate; an array gives each member of an ensemble its own.
     every
         Number of steps between two drops.
     factor
@@ -59,17 +59,21 @@ def step_decay(alpha: float, every: int, factor: float = 0.1) -> Schedule:
     >>> [step_decay(0.8, every=2, factor=0.5)(t) for t in range(5)]
     [0.8, 0.8, 0.4, 0.4, 0.2]
     """
-    nonnegative("alpha", alpha), count("every", every), fraction("factor", factor)
+    alpha, every, factor = (
+        nonnegative("alpha", alpha),
+        count("every", every),
+        fraction("factor", factor, ndim=0),
+    )
     return lambda t: alpha * factor ** (t // every)
 
 
-def inverse_time(alpha: float, tau: float) -> Schedule:
+def inverse_time(alpha: ArrayLike, tau: float) -> Schedule:
     r"""Return the schedule :math:`\alpha_t = \alpha\, \tau / (\tau + t)`, which falls like 1/t.
 
     Parameters
     ----------
     alpha
-        First learning rate.
+        First learning rate; an array gives each member of an ensemble its own.
     tau
         Number of steps after which the rate is halved.
 
@@ -92,17 +96,17 @@ def inverse_time(alpha: float, tau: float) -> Schedule:
     >>> [inverse_time(1.0, tau=1)(t) for t in range(4)]
     [1.0, 0.5, 0.3333333333333333, 0.25]
     """
-    nonnegative("alpha", alpha), positive("tau", tau)
+    alpha, tau = nonnegative("alpha", alpha), positive("tau", tau, ndim=0)
     return lambda t: alpha * tau / (tau + t)
 
 
-def cosine(alpha: float, n_steps: int) -> Schedule:
+def cosine(alpha: ArrayLike, n_steps: int) -> Schedule:
     r"""Return :math:`\alpha_t = \tfrac12 \alpha (1 + \cos(\pi t / T))` for t up to T, and 0 after it.
 
     Parameters
     ----------
     alpha
-        First learning rate.
+        First learning rate; an array gives each member of an ensemble its own.
     n_steps
         T, the step at which the rate reaches 0.
 
@@ -125,5 +129,5 @@ def cosine(alpha: float, n_steps: int) -> Schedule:
     >>> [round(cosine(1.0, n_steps=4)(t), 3) for t in range(6)]
     [1.0, 0.854, 0.5, 0.146, 0.0, 0.0]
     """
-    nonnegative("alpha", alpha), count("n_steps", n_steps)
+    alpha, n_steps = nonnegative("alpha", alpha), count("n_steps", n_steps)
     return lambda t: alpha * (1 + math.cos(math.pi * min(t / n_steps, 1))) / 2

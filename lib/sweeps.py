@@ -71,7 +71,7 @@ def dependencies(function: Callable) -> tuple[str, ...]:
     --------
     >>> from lib.claims import check
     >>> dependencies(check)
-    ('__init__', 'claims')
+    ('__init__', 'checks', 'claims')
     """
     sources = {path.stem: path for path in LIB.glob("*.py")}
     start = _source(function)
@@ -458,7 +458,7 @@ def try_to_write_into(folder: Path) -> None:
 
 
 def _table(found: dict[Setting, dict[str, NDArray]], settings: list[Setting]) -> str:
-    """Return the last errors in percent, mean and standard deviation over the members, line by line."""
+    """Return the last errors in per cent, mean and standard deviation over the members, line by line."""
 
     def percent(errors: NDArray) -> str:
         spread = f" ± {100 * errors.std(ddof=1):4.2f}" if len(errors) > 1 else ""

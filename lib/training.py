@@ -5,10 +5,10 @@ from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from tqdm.auto import tqdm
+from numpy.typing import ArrayLike, NDArray
+from tqdm import tqdm  # not tqdm.auto: in notebooks its bar ignores TQDM_DISABLE
 
-from lib.checks import count, ensemble
+from lib.checks import as_array, count, ensemble, generator, whole
 
 
 class DivergenceError(ArithmeticError):
@@ -48,7 +48,7 @@ def minibatches(
     ------
     ValueError
         If the arrays differ in length or are missing, rows is not among theirs or comes with members,
-        batch_size lies outside 1 ... n (of m, if there are rows), or members < 1.
+        batch_size lies outside 1 ... n (of m, if there are rows), members < 1, or rng is no generator.
 
     Examples
     --------
@@ -57,17 +57,19 @@ def minibatches(
     >>> [len(batch) for batch in epoch], sorted(np.concatenate(epoch).tolist())
     ([2, 2, 1], [0, 1, 2, 3, 4])
     """
-    total = _rows(arrays)
+    arrays, rng = _arrays(arrays), generator("rng", rng)
+    total = len(arrays[0])
     if rows is None:
         deck = np.broadcast_to(np.arange(total), (*ensemble("members", members), total))
     else:
-        deck = np.asarray(rows)
-        if members is not None or deck.ndim == 0 or deck.size == 0 or deck.dtype.kind not in "iu":
-            raise ValueError("rows must hold whole numbers, at least one, and brings its members along")
-        if deck.min() < 0 or deck.max() >= total:
-            raise ValueError(f"rows must lie in 0 ... {total - 1}, not in {deck.min()} ... {deck.max()}")
+        deck = whole("rows", rows, high=total - 1)
+        if members is not None or deck.ndim == 0:
+            raise ValueError("rows must have shape (m,) or (members, m), and brings its members along")
     n = deck.shape[-1]
-    count("batch_size", batch_size, high=n)
+    if count("batch_size", batch_size) > n:
+        raise ValueError(
+            f"batch_size must be at most the number of rows in arrays or rows, {n}, not {batch_size}"
+        )
 
     def batches() -> Iterator[tuple[NDArray, ...]]:
         while True:
@@ -103,11 +105,11 @@ def random_batches(
     Raises
     ------
     ValueError
-        If the arrays differ in length, are missing or are empty, batch_size < 1, or members < 1.
+        If the arrays differ in length, are missing or are empty, batch_size < 1, members < 1, or rng is no
+        generator.
     """
-    n = _rows(arrays)
-    count("batch_size", batch_size)
-    shape = (*ensemble("members", members), batch_size)
+    arrays, rng = _arrays(arrays), generator("rng", rng)
+    n, shape = len(arrays[0]), (*ensemble("members", members), count("batch_size", batch_size))
 
     def batches() -> Iterator[tuple[NDArray, ...]]:
         while True:
@@ -117,14 +119,16 @@ def random_batches(
     return batches()
 
 
-def _rows(arrays: tuple[NDArray, ...]) -> int:
-    """Return the number of rows that all the arrays have."""
-    lengths = {len(array) for array in arrays}
-    if len(lengths) != 1 or 0 in lengths:
+def _arrays(arrays: tuple[ArrayLike, ...]) -> list[NDArray]:
+    """Return the arrays if all have the same number of rows, and any."""
+    arrays = [as_array("arrays", one) for one in arrays]
+    lengths = {one.shape[:1] for one in arrays}
+    if len(lengths) != 1 or lengths & {(), (0,)}:
         raise ValueError(
-            f"arrays must have the same number of rows, at least 1, but they have {sorted(lengths)}"
+            f"arrays must have the same number of rows, at least 1, but have the shapes "
+            f"{', '.join(str(one.shape) for one in arrays)}"
         )
-    return lengths.pop()
+    return arrays
 
 
 def stochastic(
@@ -132,7 +136,7 @@ def stochastic(
 ) -> Callable[[NDArray], NDArray]:
     r"""Return the gradient on the next batch, as a function of theta alone.
 
-    .. math:: g_t(\theta) = \nabla L_{B_t}(\theta)
+    .. math:: g_t(\theta) = \nabla L_{\mathcal B_t}(\theta)
 
     Parameters
     ----------
@@ -181,7 +185,7 @@ def record(
     Raises
     ------
     ValueError
-        If n_steps < 0, every < 1, or a metric is called "t".
+        If n_steps < 0, every < 1, a metric is called "t", or the iterates end before.
     DivergenceError
         If an iterate or the value of a metric is not finite; the message says which and at which step.
 
@@ -192,11 +196,11 @@ def record(
     >>> theta.tolist(), history["t"].tolist(), history["loss"].tolist()
     ([0.0625], [0, 2, 4], [1.0, 0.25, 0.0625])
     """
-    count("n_steps", n_steps, low=0), count("every", every)
+    n_steps, every = count("n_steps", n_steps, low=0), count("every", every)
     if "t" in metrics:
         raise ValueError('a metric must not be called "t": that is the step')
     history: dict[str, list] = {"t": [], **{name: [] for name in metrics}}
-    steps = islice(iterates, n_steps + 1)
+    t, steps = -1, islice(iterates, n_steps + 1)
     if progress is not None:
         steps = tqdm(steps, progress, n_steps + 1, leave=False)
     # An overflow is about to be reported below, better than by a warning.
@@ -207,6 +211,8 @@ def record(
                 history["t"].append(t)
                 for name, metric in metrics.items():
                     history[name].append(_finite_at(name, metric(theta), t))
+    if t < n_steps:
+        raise ValueError(f"iterates must hold n_steps = {n_steps} steps, but they end after {t}")
     return theta, {name: np.array(values) for name, values in history.items()}
 
 
@@ -234,7 +240,7 @@ def trajectory(iterates: Iterator[NDArray], n_steps: int) -> NDArray:
     Raises
     ------
     ValueError
-        If n_steps < 0.
+        If n_steps < 0, or the iterates end before.
     DivergenceError
         If an iterate is not finite.
     """
@@ -285,7 +291,7 @@ def early_stopping(
     Raises
     ------
     ValueError
-        If patience, max_steps or every is no positive whole number.
+        If patience, max_steps or every is no positive whole number, or there is no iterate.
     DivergenceError
         If the score of a member that has not yet stopped is not finite.
 
@@ -300,7 +306,8 @@ def early_stopping(
     >>> found.theta.tolist(), int(found.step), float(found.score), int(found.stop)
     ([3.0], 1, 1.0, 3)
     """
-    count("patience", patience), count("max_steps", max_steps), count("every", every)
+    patience, max_steps = count("patience", patience), count("max_steps", max_steps)
+    t, every = -1, count("every", every)
     for t, theta in enumerate(islice(iterates, max_steps + 1)):
         if t == 0:
             best, step, least = theta, np.zeros(theta.shape[:-1], int), np.full(theta.shape[:-1], np.inf)
@@ -317,4 +324,6 @@ def early_stopping(
         running = t - step < patience
         if not running.any():
             break
+    if t < 0:
+        raise ValueError("iterates must hold at least one, but there is none")
     return Stopped(best, step, least, stop)

@@ -10,7 +10,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lib.checks import count, ensemble, finite, nonnegative
+from lib.checks import (
+    broadcasting,
+    count,
+    ensemble,
+    finite,
+    generator,
+    nonnegative,
+    numbers,
+    representable,
+    whole,
+)
 from lib.linear_models import ridge
 from lib.params import Tree, leaves
 
@@ -28,6 +38,7 @@ class TransferRisk(NamedTuple):
         return sum(self)
 
 
+@representable("X", "y", "penalty", "source")
 def ridge_towards(X: ArrayLike, y: ArrayLike, penalty: ArrayLike, source: ArrayLike) -> NDArray:
     r"""Parameters that minimize the squared error plus a penalty on their distance from a source.
 
@@ -64,13 +75,23 @@ def ridge_towards(X: ArrayLike, y: ArrayLike, penalty: ArrayLike, source: ArrayL
     >>> ridge_towards([[1.0], [1.0]], [2.0, 4.0], penalty=2.0, source=[1.0]).round(12)
     array([2.])
     """
-    X, source = finite("X", X), finite("source", source)
-    if source.ndim == 0 or source.shape[-1:] != X.shape[-1:]:
+    X, y, source = _with_source(X, y, source)
+    return source + ridge(X, y - np.matvec(X, source), penalty)
+
+
+def _with_source(X: ArrayLike, y: ArrayLike, source: ArrayLike) -> tuple[NDArray, NDArray, NDArray]:
+    """Return the three as arrays whose shapes fit: (..., n, p), (..., n), (..., p)."""
+    X, y, source = finite("X", X), finite("y", y), finite("source", source)
+    if X.ndim < 2 or X.size == 0 or source.ndim == 0 or source.shape[-1] != X.shape[-1]:
         raise ValueError(f"source must end in the columns of X, {X.shape}, but it is {source.shape}")
-    return source + ridge(X, finite("y", y) - np.matvec(X, source), penalty)
+    if y.shape[-1:] != X.shape[-2:-1]:
+        raise ValueError(f"y must end in the rows of X, {X.shape}, but it is {y.shape}")
+    broadcasting(X=X[..., 0, 0], y=y[..., 0], source=source[..., 0])
+    return X, y, source
 
 
-def ridge_filter(s: ArrayLike, penalty: float) -> NDArray:
+@representable("s", "penalty")
+def ridge_filter(s: ArrayLike, penalty: ArrayLike) -> NDArray:
     r"""Filter of `ridge_towards`.
 
     .. math:: r(s) = \frac{s^2}{s^2 + \lambda}, \qquad r(0) = 0
@@ -80,7 +101,7 @@ def ridge_filter(s: ArrayLike, penalty: float) -> NDArray:
     s
         Singular values of the design, of shape (...).
     penalty
-        lambda; 0 gives 1 wherever s is positive.
+        lambda, one number or one for each of s; 0 gives 1 wherever s is positive.
 
     Returns
     -------
@@ -90,18 +111,23 @@ def ridge_filter(s: ArrayLike, penalty: float) -> NDArray:
     Raises
     ------
     ValueError
-        If s or the penalty is negative or not finite.
+        If s or the penalty is negative or not finite, or their shapes do not fit.
 
     Examples
     --------
     >>> ridge_filter([0.0, 1.0, 3.0], penalty=1.0)
     array([0. , 0.5, 0.9])
     """
-    square = finite("s", nonnegative("s", s)) ** 2
-    total = square + nonnegative("penalty", penalty)
+    square, penalty = finite("s", nonnegative("s", s)) ** 2, nonnegative("penalty", penalty)
+    if broadcasting(s=square, penalty=penalty) != square.shape:
+        raise ValueError(
+            f"penalty must broadcast to the shape of s, {square.shape}, but is {np.shape(penalty)}"
+        )
+    total = square + penalty
     return np.divide(square, total, out=np.zeros_like(square), where=total > 0)
 
 
+@representable("s", "alpha", "steps")
 def descent_filter(s: ArrayLike, n: int, alpha: float, steps: int) -> NDArray:
     r"""Filter of gradient descent on the mean squared error, begun at the source.
 
@@ -133,10 +159,11 @@ def descent_filter(s: ArrayLike, n: int, alpha: float, steps: int) -> NDArray:
     >>> descent_filter([0.0, 1.0], n=2, alpha=0.5, steps=2)
     array([0.  , 0.75])
     """
-    count("n", n), count("steps", steps, low=0), nonnegative("alpha", alpha)
+    n, steps, alpha = count("n", n), count("steps", steps, low=0), nonnegative("alpha", alpha, ndim=0)
     return 1 - (1 - 2 * alpha * finite("s", nonnegative("s", s)) ** 2 / n) ** steps
 
 
+@representable("X", "delta", "sigma", "source_covariance")
 def transfer_risk(
     X: ArrayLike,
     reach: Callable[[NDArray], NDArray],
@@ -146,7 +173,7 @@ def transfer_risk(
 ) -> TransferRisk:
     r"""Exact risk of an estimate with a filter, under squared error, for a fixed design.
 
-    .. math:: \mathbb E \|\hat\theta - \theta_T\|^2 = \sum_j (1 - r_j)^2 \delta_j^2
+    .. math:: \mathbb E \|\hat\theta - \theta_T\|^2 = \sum_j (1 - r_j)^2 \Delta_j^2
               + \sum_j (1 - r_j)^2\, v_j^T C v_j + \sigma^2 \sum_{s_j > 0} \frac{r_j^2}{s_j^2}
 
     Parameters
@@ -156,7 +183,8 @@ def transfer_risk(
     reach
         The filter: singular values of shape (p,), padded by zeros, -> shares of shape (p,).
     delta
-        theta_T - theta_S, from the mean of the source's estimate to the target, of shape (p,).
+        Delta = theta_T - theta_S, from the mean of the source's estimate to the target, of shape (p,);
+        Delta_j is its entry along v_j.
     sigma
         Standard deviation of the target's noise.
     source_covariance
@@ -177,14 +205,13 @@ def transfer_risk(
     >>> transfer_risk(np.eye(2), lambda s: ridge_filter(s, 1.0), delta=[2.0, 0.0], sigma=1.0)
     TransferRisk(distance=1.0, source=0.0, noise=0.5)
     """
-    X, delta = finite("X", X), finite("delta", delta)
-    nonnegative("sigma", sigma)
-    if X.ndim != 2 or delta.shape != X.shape[1:]:
+    X, delta, sigma = finite("X", X), finite("delta", delta), nonnegative("sigma", sigma, ndim=0)
+    if X.ndim != 2 or X.size == 0 or delta.shape != X.shape[1:]:
         raise ValueError(f"delta must have one entry for each column of X, {X.shape}, but is {delta.shape}")
     p = X.shape[1]
     C = np.zeros((p, p)) if source_covariance is None else finite("source_covariance", source_covariance)
     if C.shape != (p, p):
-        raise ValueError(f"source_covariance must have shape {(p, p)}, but it is {C.shape}")
+        raise ValueError(f"source_covariance must have a row and a column for each of X, but it is {C.shape}")
     _, s, Vt = np.linalg.svd(X, full_matrices=True)
     s = np.where(s > s.max(initial=0) * max(X.shape) * np.finfo(float).eps, s, 0)
     s = np.concatenate([s, np.zeros(p - len(s))])
@@ -225,7 +252,8 @@ def balanced_rows(
     Raises
     ------
     ValueError
-        If y is no vector, members < 1, or per_class lies outside 1 ... the size of the smallest class.
+        If y is no vector of whole numbers from 0, members < 1, per_class lies outside 1 ... the size of the
+        smallest class, or rng is no generator.
 
     Examples
     --------
@@ -233,10 +261,13 @@ def balanced_rows(
     >>> y[balanced_rows(y, 2, np.random.default_rng(0))]
     array([0, 0, 1, 1])
     """
-    if y.ndim != 1 or y.size == 0:
-        raise ValueError(f"y must be a vector, not empty, but its shape is {y.shape}")
+    y, rng = whole("y", y, ndim=1), generator("rng", rng)
     classes = [np.flatnonzero(y == k) for k in np.unique(y)]
-    count("per_class", per_class, high=min(len(rows) for rows in classes))
+    smallest = min(len(rows) for rows in classes)
+    if count("per_class", per_class) > smallest:
+        raise ValueError(
+            f"per_class must be at most {smallest}, the smallest class of y, but it is {per_class}"
+        )
     lead = ensemble("members", members)
     decks = [rng.permuted(np.broadcast_to(rows, (*lead, len(rows))), axis=-1) for rows in classes]
     return np.concatenate([deck[..., :per_class] for deck in decks], axis=-1)
@@ -260,7 +291,7 @@ def split_head(theta: NDArray, params: Tree) -> tuple[NDArray, NDArray]:
     Raises
     ------
     ValueError
-        If theta does not end in the P parameters of the structure.
+        If theta does not end in the P parameters of the structure, or params is no tuple of layers.
 
     Examples
     --------
@@ -268,9 +299,9 @@ def split_head(theta: NDArray, params: Tree) -> tuple[NDArray, NDArray]:
     >>> split_head(np.arange(7.0), params)
     (array([0., 1., 2., 3.]), array([4., 5., 6.]))
     """
-    sizes = _layer_sizes(params)
+    theta, sizes = numbers("theta", theta), _layer_sizes(params)
     if theta.shape[-1:] != (sum(sizes),):
-        raise ValueError(f"theta must end in {sum(sizes)} parameters, but its shape is {theta.shape}")
+        raise ValueError(f"theta must end in the {sum(sizes)} parameters of params, but it is {theta.shape}")
     cut = sum(sizes[:-1])
     return theta[..., :cut], theta[..., cut:]
 
@@ -293,7 +324,7 @@ def trainable(params: Tree, frozen: int) -> NDArray:
     Raises
     ------
     ValueError
-        If there are not that many layers.
+        If there are not that many layers, or params is no tuple of layers.
 
     Examples
     --------
@@ -307,6 +338,8 @@ def trainable(params: Tree, frozen: int) -> NDArray:
 
 
 def _layer_sizes(params: Tree) -> list[int]:
+    if not isinstance(params, tuple) or not params:
+        raise ValueError(f"params must be the tuple of the layers' parameters, but it is {params!r}")
     return [sum(leaf.size for leaf in leaves(layer)) for layer in params]
 
 
@@ -330,7 +363,7 @@ def masked(gradient: Callable[..., NDArray], mask: ArrayLike) -> Callable[..., N
     Raises
     ------
     ValueError
-        If the mask is not finite.
+        If the mask is not finite; the result raises one if its last axis is not that of the gradient.
 
     Notes
     -----
@@ -338,4 +371,10 @@ def masked(gradient: Callable[..., NDArray], mask: ArrayLike) -> Callable[..., N
     means of that entry begin at zero and stay there.
     """
     mask = finite("mask", mask)
-    return lambda theta, *batch: mask * gradient(theta, *batch)
+    return lambda theta, *batch: mask * _as_long_as(mask, gradient(theta, *batch))
+
+
+def _as_long_as(mask: NDArray, g: NDArray) -> NDArray:
+    if mask.shape[-1:] != g.shape[-1:]:
+        raise ValueError(f"mask must end in the parameters, {g.shape}, but its shape is {mask.shape}")
+    return g

@@ -92,8 +92,9 @@ def explorer(
             raise ValueError(f"start must name values of the choices, but {choice.name} has no {value}")
     sliders = [_slider(choice, value) for choice, value in zip(choices, start, strict=True)]
 
-    # One layout and one style for all pictures: each would otherwise bring its own to the page.
-    plain = ipw.HTML()
+    # One layout and one style for all pictures: each would otherwise bring its own to the page.  What
+    # has no width set has none in JupyterLab, neither pictures nor stacks inside of stacks.
+    plain = ipw.HTML(layout={"width": "100%"})
     shared = {"layout": plain.layout, "style": plain.style}
 
     drawn = []
@@ -105,7 +106,7 @@ def explorer(
             drawn.append({"description": describe(*values), "axes": _summary(figure)})
             return ipw.HTML(svg(figure, describe(*values)), **shared)
         inner = [pictures((*values, value)) for value in choices[len(values)].values]
-        stack = ipw.Stack(inner, selected_index=sliders[len(values)].index)
+        stack = ipw.Stack(inner, selected_index=sliders[len(values)].index, layout=plain.layout)
         ipw.jslink((sliders[len(values)], "index"), (stack, "selected_index"))
         return stack
 

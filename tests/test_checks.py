@@ -27,7 +27,7 @@ def test_what_is_no_finite_real_number_is_named(check, value):
 )
 def test_bounds(check, good, bad):
     for value in good:
-        assert check("weight", value) is value
+        np.testing.assert_array_equal(check("weight", value), np.asarray(value, dtype=float))
     for value in bad:
         with pytest.raises(ValueError, match=r"^weight must .* but it is"):
             check("weight", value)

@@ -16,23 +16,26 @@ def same(a, b):
     return all(np.array_equal(a[name], b[name]) for name in CURVES)
 
 
-def scores(member, x, y):
-    """Return the error rate and the cross-entropy of one network."""
+def forward(member, x):
+    """Return the activations of both hidden layers of one network, and its probabilities."""
     (W1, b1), _, (W2, b2), _, (W3, b3) = member
     h1 = np.maximum(x @ W1.T + b1, 0)
     h2 = np.maximum(h1 @ W2.T + b2, 0)
     p = np.exp(h2 @ W3.T + b3)
-    p /= p.sum(axis=1, keepdims=True)
+    return h1, h2, p / p.sum(axis=1, keepdims=True)
+
+
+def scores(member, x, y):
+    """Return the error rate and the cross-entropy of one network."""
+    _, _, p = forward(member, x)
     return np.mean(p.argmax(axis=1) != y), -np.log(p[range(len(y)), y]).mean()
 
 
 def gradient(member, x, y):
     """Return the gradient of the cross-entropy of one network, by the chain rule."""
-    (W1, b1), _, (W2, b2), _, (W3, b3) = member
-    h1 = np.maximum(x @ W1.T + b1, 0)
-    h2 = np.maximum(h1 @ W2.T + b2, 0)
-    p = np.exp(h2 @ W3.T + b3)
-    d3 = (p / p.sum(axis=1, keepdims=True) - np.eye(10)[y]) / len(y)
+    (_, _), _, (W2, _), _, (W3, _) = member
+    h1, h2, p = forward(member, x)
+    d3 = (p - np.eye(10)[y]) / len(y)
     d2 = d3 @ W3 * (h2 > 0)
     d1 = d2 @ W2 * (h1 > 0)
     return [(d1.T @ x, d1.sum(axis=0)), (d2.T @ h1, d2.sum(axis=0)), (d3.T @ h2, d3.sum(axis=0))]
@@ -105,7 +108,7 @@ def test_errors_are_whole_numbers_of_examples():
     for name, n in (("train_error", 130), ("test_error", 70)):
         counts = found[name] * n
         np.testing.assert_allclose(counts, counts.round(), atol=1e-9)
-        # Not rounded to percent.
+        # Not rounded to whole per cents.
         assert np.abs(100 * found[name] - np.round(100 * found[name])).max() > 0.1
 
 
@@ -187,9 +190,9 @@ def test_a_wide_network_learns_wrong_labels_by_heart():
         ({"n_test": 0}, "n_test must"),
         ({"n_test": 71}, "n_train \\+ n_test must be a multiple of 10"),
         ({"label_noise": 1.5}, "label_noise must lie in"),
-        ({"label_noise": float("nan")}, "label_noise must lie in"),
+        ({"label_noise": float("nan")}, "label_noise must be finite"),
         ({"epochs": 0}, "epochs must"),
-        ({"batch_size": 131}, "batch_size must be between 1 and 130"),
+        ({"batch_size": 131}, "batch_size must be at most n_train, 130, but it is 131"),
         ({"alpha": 0}, "alpha must be positive"),
         ({"beta": 1}, "beta must lie in"),
         ({"dtype": "float16"}, "dtype must be"),

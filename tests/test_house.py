@@ -12,7 +12,7 @@ import pytest
 from packaging.specifiers import SpecifierSet
 
 from tools.check_notebooks import problems
-from tools.notebooks import ROOT, find_all
+from tools.notebooks import ROOT, find_all, loads
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,17 @@ def test_notebook(path):
     assert problems(path.read_text(encoding="utf-8")) == []
 
 
+def test_no_title_of_a_fence_holds_a_backtick():
+    # MyST would read the fence as text, and say nothing.
+    texts = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "appendix").glob("*.md")}
+    for path in find_all():
+        cells = loads(path.read_text(encoding="utf-8")).cells
+        texts |= {f"{path.name} {cell.id}": cell.source for cell in cells if cell.cell_type == "markdown"}
+    broken = re.compile(r"^ *`{3,}[^`\n]+`.*$", re.M)
+    assert broken.search("```{note} About `x`\n")
+    assert {name: broken.findall(text) for name, text in texts.items() if broken.search(text)} == {}
+
+
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
 def test_links_in_the_repository_lead_somewhere(name):
     links = re.findall(r"\]\(([^)\s]+)\)", (ROOT / name).read_text(encoding="utf-8"))
@@ -50,7 +61,8 @@ def test_the_api_page_lists_every_module_of_lib_once():
 
 def test_the_lock_of_npm_pins_what_package_json_names_and_no_registry():
     lock = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))
-    pinned = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    package = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))
+    pinned = package["dependencies"] | package["devDependencies"]
     assert {name: lock["packages"][f"node_modules/{name}"]["version"] for name in pinned} == pinned
     assert not [name for name, entry in lock["packages"].items() if "resolved" in entry]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lib.initialization import independent
-from lib.layers import dropout, gelu, linear, relu, serial, tanh
+from lib.layers import dropout, gelu, linear, relu, residual, serial, tanh
 
 
 def test_linear_by_hand():
@@ -102,6 +102,32 @@ def test_activations_keep_precision_and_their_argument(activation, dtype):
     (_, df) = pullback(np.ones_like(f))
     assert h.dtype == df.dtype == dtype
     np.testing.assert_array_equal(f, copy)
+
+
+def test_residual_adds_its_input_forward_and_back():
+    # f = h + 2 h_1 - h_2 in the first entry, h + 0 in the second.
+    params = np.array([[2.0, -1.0], [0.0, 0.0]]), np.array([0.5, 0.0])
+    f, pullback = residual(linear(2, 2)).apply(params, np.array([[3.0, 4.0]]))
+    assert f.tolist() == [[3 + 6 - 4 + 0.5, 4.0]]
+    (dOmega, db), dh = pullback(np.array([[1.0, 10.0]]))
+    assert dOmega.tolist() == [[3.0, 4.0], [30.0, 40.0]]
+    assert db.tolist() == [1.0, 10.0]
+    assert dh.tolist() == [[1 + 2.0, 10 - 1.0]]
+
+
+def test_residual_draws_as_its_layer_does_and_has_the_derivative_of_a_complex_step():
+    block = residual(serial(linear(3, 3), tanh()))
+    params = block.init(np.random.default_rng(3), members=2)
+    np.testing.assert_array_equal(params[0][0], linear(3, 3).init(np.random.default_rng(3), members=2)[0])
+    h, v, df = np.random.default_rng(4).normal(size=(3, 2, 5, 3))
+    _, pullback = block.apply(params, h)
+    along = block.apply(params, h + 1e-30j * v)[0].imag / 1e-30
+    np.testing.assert_allclose((pullback(df)[1] * v).sum(), (df * along).sum(), rtol=1e-12)
+
+
+def test_residual_wants_a_layer_that_keeps_the_shape():
+    with pytest.raises(ValueError, match=r"^layer must keep the shape of its input, \(1, 2\)"):
+        residual(linear(2, 1)).apply((np.ones((1, 2)), np.zeros(1)), np.ones((1, 2)))
 
 
 def test_serial_wants_params_for_each_layer():

@@ -49,9 +49,16 @@ def test_precision_is_kept():
 def test_bad_arguments_are_named(rng):
     with pytest.raises(ValueError, match="tree must hold at least one array"):
         ravel(((), ()))
-    with pytest.raises(ValueError, match="tree must have the same 1 leading axes"):
+    with pytest.raises(ValueError, match="tree must have the same batch_ndim = 1 leading axes"):
         ravel((np.zeros((2, 3)), np.zeros(4)), batch_ndim=1)
     unravel = unraveler(example(rng))
     for shape in [(11,), (13,), (12, 1), ()]:
-        with pytest.raises(ValueError, match="theta must have 12 entries on its last axis"):
+        with pytest.raises(ValueError, match="theta must end in the 12 entries"):
             unravel(np.zeros(shape))
+
+
+def test_a_leaf_may_be_a_single_number():
+    tree = (np.array(2.0), np.array([3.0]))
+    theta = ravel(tree)
+    assert theta.tolist() == [2, 3]
+    assert [leaf.shape for leaf in unraveler(tree)(np.stack([theta, theta]))] == [(2,), (2, 1)]

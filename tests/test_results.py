@@ -1,4 +1,4 @@
-"""The stored results of full size: each is what its command gives, as far as a test can run it."""
+"""The stored double descents of full size: each is what its command gives, as far as a test can run it."""
 
 import json
 import re

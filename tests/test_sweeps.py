@@ -370,7 +370,7 @@ def test_the_defaults_are_the_published_experiment():
     [
         (["--widths", "4", "0"], "width must be at least 1, but it is 0"),
         (["--widths", "4", "4"], "widths must be different"),
-        (["--batch-size", "101"], "batch_size must be between 1 and 100"),
+        (["--batch-size", "101"], "batch_size must be at most n_train, 100, but it is 101"),
         (["--n-test", "101"], "n_train + n_test must be a multiple of 10"),
         (["--label-noise", "1.5"], "label_noise must lie in [0, 1]"),
         (["--beta", "1"], "beta must lie in [0, 1)"),

@@ -6,6 +6,8 @@ from itertools import islice
 import numpy as np
 import pytest
 from helpers import take
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
 from tqdm.std import tqdm
 
 from lib import training
@@ -143,7 +145,9 @@ def test_bad_members_are_named_at_the_call(sampler, rng, members):
 
 
 def test_a_batch_larger_than_the_data(rng):
-    with pytest.raises(ValueError, match="batch_size must be between 1 and 4, but it is 5"):
+    with pytest.raises(
+        ValueError, match="batch_size must be at most the number of rows in arrays or rows, 4, not 5"
+    ):
         minibatches(np.zeros(4), batch_size=5, rng=rng)
     # With replacement there is nothing wrong with it.
     assert len(next(random_batches(np.zeros(4), batch_size=5, rng=rng))[0]) == 5
@@ -240,10 +244,24 @@ def test_the_progress_bar_goes_to_stderr_and_changes_nothing(capsys, monkeypatch
     assert err.endswith("\r")
 
 
-def test_the_progress_bar_can_be_turned_off_from_outside(capsys, monkeypatch):
-    # TQDM_DISABLE, which test runs set, makes disable=True tqdm's default: it must not be overridden.
-    monkeypatch.setattr(training, "tqdm", partial(tqdm, disable=True))
-    record(halving(), 3, progress="halving")
+@pytest.mark.parametrize("disable", ["", "1"])
+def test_a_notebook_shows_the_progress_bar_unless_the_environment_forbids_it(monkeypatch, disable):
+    monkeypatch.setenv("TQDM_DISABLE", disable)
+    cell = """from lib.optimizers import sgd
+from lib.training import record
+theta, _ = record(sgd(lambda theta: 2 * theta, [8.0], alpha=0.25), 3, progress="halving")
+print(theta)"""
+    notebook = new_notebook(cells=[new_code_cell(cell)])
+    NotebookClient(notebook, kernel_name="python3").execute()
+    texts = {"stdout": "", "stderr": ""}
+    for output in notebook.cells[0].outputs:
+        texts[output.name] += output.text
+    assert texts["stdout"] == "[1.]\n"
+    assert ("halving" in texts["stderr"]) == (not disable)
+
+
+def test_without_a_label_there_is_no_progress_bar(capsys, monkeypatch):
+    monkeypatch.setattr(training, "tqdm", partial(tqdm, disable=False))
     record(halving(), 3)
     assert capsys.readouterr() == ("", "")
 
@@ -369,3 +387,14 @@ def test_bad_arguments_of_early_stopping_are_named(name):
     arguments = {"patience": 1, "max_steps": 1, "every": 1, name: 0}
     with pytest.raises(ValueError, match=f"^{name} must"):
         early_stopping(halving(), float, **arguments)
+
+
+def test_iterates_that_end_too_early_are_named():
+    path = np.zeros((3, 1))
+    with pytest.raises(ValueError, match=r"^iterates must hold n_steps = 3 steps, but they end after 2"):
+        record(iter(path), 3, every=2)
+    with pytest.raises(ValueError, match=r"^iterates must hold n_steps = 0 steps"):
+        trajectory(iter([]), 0)
+    with pytest.raises(ValueError, match=r"^iterates must hold at least one"):
+        early_stopping(iter([]), lambda theta: 0, patience=1, max_steps=1)
+    assert len(trajectory(iter(path), 2)) == 3

@@ -201,6 +201,9 @@ def test_two_sliders_choose_row_and_column(links):
         (inner, "selected_index") for inner in outer.children
     ]
     assert len(links) == 4
+    # JupyterLab shows nothing that is not told to be wide.
+    inside = [outer, *outer.children, *(frame for inner in outer.children for frame in inner.children)]
+    assert {widget.layout.width for widget in inside} == {"100%"}
     # Before anything is moved, sliders and pictures agree.
     assert (alpha.index, beta.index) == (2, 1)
     assert [inner.selected_index for inner in outer.children] == [1, 1, 1]

@@ -1,12 +1,13 @@
 """Sphinx extension of the book. ``_config.yml`` registers it, so every way to build goes through it.
 
-It does five things that Jupyter Book leaves open:
+It does what Jupyter Book leaves open:
 
 - the cache of executed notebooks also depends on ``lib`` and on the pinned packages;
 - what a build that was killed left half-written in the cache is executed again;
 - a build that failed, or was interrupted, is not taken for done by the next one;
 - where npm has installed the browser libraries, the built book carries them and needs no network;
-- pages whose source is gone are gone from the built book too, and so are files for developers of its theme.
+- pages whose source is gone are gone from the built book too, and so are files for developers of its theme;
+- the pages and their pictures are made light: see ``tools/light.py``.
 """
 
 import hashlib
@@ -23,6 +24,7 @@ from sphinx.util import logging
 from sqlalchemy.exc import DatabaseError
 
 from lib.sweeps import try_to_write_into
+from tools.light import lighten
 from tools.notebooks import prepare_kernels
 
 logger = logging.getLogger(__name__)
@@ -127,6 +129,12 @@ def prune(app: Sphinx, exception: Exception | None) -> None:
         source_map.unlink()
 
 
+def make_light(app: Sphinx, exception: Exception | None) -> None:
+    """Make the pages light, once all are written."""
+    if exception is None:
+        lighten(Path(app.outdir))
+
+
 def remember_finished_build(app: Sphinx, exception: Exception | None) -> None:
     """Note that this build ended without a warning."""
     if exception is None and app._warncount == 0:
@@ -195,5 +203,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", mend_cache)
     app.connect("config-inited", carry_browser_libraries)
     app.connect("build-finished", prune)
-    app.connect("build-finished", remember_finished_build)
+    app.connect("build-finished", make_light, priority=800)  # after the theme: it writes pygments.css
+    app.connect("build-finished", remember_finished_build, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -200,7 +200,8 @@ def examine_all(mutants: dict[str, dict], jobs: int, skip_chapters: bool) -> dic
             finally:
                 copies.put(copy)
 
-        units = [*(f"tests/test_{path.stem}.py" for path in sorted(ROOT.glob("lib/[!_]*.py"))), "lib"]
+        subjects = [*(path.stem for path in sorted(ROOT.glob("lib/[!_]*.py"))), "extremes", "bad_input"]
+        units = [*(f"tests/test_{subject}.py" for subject in subjects), "lib"]
         chapters = (
             []
             if skip_chapters

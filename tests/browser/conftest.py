@@ -1,12 +1,12 @@
 """A headless Chromium without a network, and the built book opened from disk, page by page."""
 
 import re
-import shutil
 from collections.abc import Iterator
 
 import pytest
+from chromium import chromium
 from pages import DESKTOP, HTML, PAGES, Opened, open_page
-from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -26,21 +26,10 @@ def book() -> None:
 
 
 @pytest.fixture(scope="session")
-def playwright() -> Iterator[Playwright]:
-    """Start Playwright."""
-    with sync_playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="session")
-def browser(playwright: Playwright) -> Iterator[Browser]:
+def browser() -> Iterator[Browser]:
     """Start the machine's Chromium."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        pytest.fail("no Chromium on this machine; on Debian and Ubuntu: apt-get install chromium")
-    browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-    yield browser
-    browser.close()
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")
@@ -58,3 +47,21 @@ def opened(request: pytest.FixtureRequest, context: BrowserContext) -> Iterator[
     opened = open_page(context, request.param)
     yield opened
     opened.page.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what each page weighs."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    weights = [
+        value
+        for report in reports
+        for name, value in getattr(report, "user_properties", [])
+        if name == "weight" and report.when == "call"
+    ]
+    if weights:
+        kinds = ("page", "styles", "pictures", "scripts", "fonts")
+        terminalreporter.section("kilobytes that a page loads")
+        terminalreporter.write_line(f"{'':34}" + "".join(f"{kind:>10}" for kind in kinds))
+        for name, weight in sorted(weights):
+            numbers = "".join(f"{weight[kind] / 1000:10.0f}" for kind in kinds)
+            terminalreporter.write_line(f"{name:34}{numbers}")

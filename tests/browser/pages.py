@@ -38,6 +38,12 @@ SCRIPTS_RAN = """(viewType) => {
     return math && drawn.length >= views.length;
 }"""
 
+# Solutions and code are folded.
+UNFOLD = """() => {
+    document.querySelectorAll("details").forEach((details) => { details.open = true; });
+    document.querySelectorAll(".toggle-hidden").forEach((box) => box.classList.remove("toggle-hidden"));
+}"""
+
 
 @dataclass
 class Opened:

@@ -5,7 +5,19 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup
-from pages import BUILD, DESKTOP, DOOR, HTML, NOTEBOOKS, PAGES, PHONE, Opened, count_explorers, open_page
+from pages import (
+    BUILD,
+    DESKTOP,
+    DOOR,
+    HTML,
+    NOTEBOOKS,
+    PAGES,
+    PHONE,
+    UNFOLD,
+    Opened,
+    count_explorers,
+    open_page,
+)
 from playwright.sync_api import BrowserContext, Page, expect
 
 SCREENSHOTS = BUILD / "screenshots"
@@ -20,12 +32,6 @@ RAW_MATH = r"""() => {
         if (/\\[()[\]]|\$|\\begin\{/.test(node.data)) found.push(node.data.trim());
     }
     return found;
-}"""
-
-# A solution is folded; what is inside must fit as well.
-UNFOLD = """() => {
-    document.querySelectorAll("details").forEach((details) => { details.open = true; });
-    document.querySelectorAll(".toggle-hidden").forEach((box) => box.classList.remove("toggle-hidden"));
 }"""
 
 TOO_WIDE = """(width) => [...document.querySelectorAll("main *")]
@@ -99,11 +105,14 @@ def test_light_and_dark_on_desk_and_phone(opened: Opened) -> None:
         page.set_viewport_size(viewport)
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
-            expect(page.locator("html")).to_have_attribute("data-theme", scheme)
+            expect(page.locator("html")).to_have_attribute("data-theme", scheme, timeout=60_000)
             _screenshot(page, SCREENSHOTS / f"{opened.name.replace('/', '-')}-{device}-{scheme}.png")
     page.evaluate(UNFOLD)
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= PHONE["width"], page.evaluate(TOO_WIDE, PHONE["width"])
+    for table in page.locator("table.numbers").all():
+        hidden = table.evaluate("element => element.scrollWidth - element.clientWidth")
+        assert hidden <= 0, f"{hidden} px of a table of numbers are out of sight"
     for figure in page.locator(".cell_output img:visible").all():
         assert figure.bounding_box()["width"] >= 0.85 * PHONE["width"]
     for explorer in page.locator(".explorer").all():
