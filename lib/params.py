@@ -40,6 +40,8 @@ def leaves(tree: Tree) -> Iterator[NDArray]:
     if isinstance(tree, tuple):
         for branch in tree:
             yield from leaves(branch)
+    elif type(tree) is np.ndarray and tree.dtype.char in "df":  # in every step, and at once
+        yield tree
     else:
         yield numbers("tree", tree)
 

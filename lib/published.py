@@ -291,9 +291,13 @@ def train_descent(setting: Descent) -> dict[str, NDArray]:
 
 def _counted(setting: Baseline | Descent) -> Baseline | Descent:
     """Return the setting if its numbers are whole and in their range."""
-    sizes = [name for name in ("width", "members", "steps", "epochs", "every") if name in setting._fields]
-    seed = count("seed", setting.seed, low=0, high=2**128 - 1)
-    return setting._replace(seed=seed, **{name: count(name, getattr(setting, name)) for name in sizes})
+    least = {"width": 1, "members": 1, "steps": 0, "epochs": 1, "every": 1}
+    sizes = {
+        name: count(name, getattr(setting, name), low)
+        for name, low in least.items()
+        if name in setting._fields
+    }
+    return setting._replace(seed=count("seed", setting.seed, low=0, high=2**128 - 1), **sizes)
 
 
 def _scored(
