@@ -40,9 +40,8 @@ SECTIONS = {
     "7": "Normalizing Flow",
     "8": "Variational Autoencoders",
 }
-WITHOUT_TEXT = {
-    section for section in SECTIONS if int(section[0]) > 2
-}  # or with no more than an introduction
+# Or with no more than an introduction.
+WITHOUT_TEXT = {section for section in SECTIONS if int(section[0]) > 2}
 
 EQUATIONS = [f"({chapter}.{k})" for chapter in (1, 2) for k in range(1, 25)]
 FIGURES = {  # with the panels that the notes name

@@ -118,9 +118,8 @@ def same(value: object) -> list:
 
 def anything(value: object) -> st.SearchStrategy:
     """Return a strategy for what somebody may pass where such a value belongs."""
-    whole = st.integers(max_value=6) | st.integers(
-        min_value=MOST + 1
-    )  # between, the machine might have to try
+    # What lies between, the machine might have to try.
+    whole = st.integers(max_value=6) | st.integers(min_value=MOST + 1)
     shapes = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)
     strategies = [
         st.floats(),

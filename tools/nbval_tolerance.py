@@ -6,7 +6,8 @@ never executed, swallowed time-outs) is judged here; how far apart two outputs a
 `tools.output_distance`.
 
 Exact is the rule: a cell that declares nothing must print the same text to the letter. A cell
-declares a tolerance in comments on lines of their own, or in its metadata::
+declares a tolerance in comments on lines of their own, or in its metadata (not in this book: see
+`tools.check_notebooks`)::
 
     # NBVAL_RTOL: 1e-4      numbers in text and in figure data, relative to the reference
     # NBVAL_ATOL: 1e-6      the same, absolute; the larger of the two holds

@@ -1,4 +1,4 @@
-"""The matrix of configurations: what it asks for, what it stores, and that what is stored is of today."""
+"""The matrix of configurations: what it asks for, what it stores, and that every cell of today was run."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ from tools.matrix import CONFIGURATIONS, Configuration
 from tools.notebooks import ROOT, find_all
 
 BOOK = {path.relative_to(ROOT).as_posix(): matrix.cells(path) for path in find_all()}
-AGAIN = "the notebooks have changed, or a run is missing: run make test-matrix"
+AGAIN = "cells came or went, a pin moved, or a run is missing: see CONTRIBUTING.md, Which digits reproduce?"
 
 
 def entry(**changes):
@@ -38,7 +38,7 @@ HEAD = {
 
 
 @pytest.mark.parametrize("configuration", CONFIGURATIONS, ids=lambda configuration: configuration.name)
-def test_what_is_stored_is_of_the_present_notebooks_and_all_agreed(configuration):
+def test_every_cell_of_the_present_notebooks_was_run_and_agreed(configuration):
     found = matrix.read_results().get(configuration.name, {})
     if found.get("lacking"):
         assert configuration.kernel == "SkylakeX", "every x86-64 processor of today has the others"
