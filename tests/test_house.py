@@ -76,4 +76,5 @@ def test_every_pinned_package_can_be_installed_under_every_python_that_the_book_
     for name in pinned:
         admitted = SpecifierSet(metadata.metadata(name).get("Requires-Python", ""))
         # The first release of each, which a stable Linux may well have.
-        assert [v for v in ("3.11.0", "3.12.0", "3.13.0") if v not in admitted] == [], f"{name} {admitted}"
+        found = f"{name} {metadata.version(name)}, as installed here, needs {admitted}"
+        assert [v for v in ("3.11.0", "3.12.0", "3.13.0") if v not in admitted] == [], found

@@ -8,7 +8,7 @@ import base64
 import io
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from PIL import Image
@@ -39,7 +39,7 @@ def lighten(out: Path) -> None:
         _rewrite(path, lambda text: style(text, named))
 
 
-def _rewrite(path: Path, change: object) -> None:
+def _rewrite(path: Path, change: Callable[[str], str]) -> None:
     text = path.read_text(encoding="utf-8")
     changed = change(text)
     if changed != text:
