@@ -286,14 +286,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with ThreadPoolExecutor(options.jobs) as pool:
             running = {pool.submit(run, c, pythons[c.versions], paths): c.name for c in chosen}
-            for future in as_completed(running):
-                name = running[future]
-                try:
-                    new[name] = future.result()
-                    print(f"{name}: done", flush=True)
-                except RuntimeError as error:
-                    broken = True
-                    print(f"matrix: {name}: {error}", file=sys.stderr)
+            try:
+                for future in as_completed(running):
+                    name = running[future]
+                    try:
+                        new[name] = future.result()
+                        print(f"{name}: done", flush=True)
+                    except RuntimeError as error:
+                        broken = True
+                        print(f"matrix: {name}: {error}", file=sys.stderr)
+            except KeyboardInterrupt:  # what is finished is kept
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
     finally:  # not before: the page that draws the results is among the notebooks
         results = merged(read_results(), new, book)
         write_atomically(RESULTS, dumps(results).encode())
