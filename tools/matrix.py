@@ -5,8 +5,9 @@
     python -m tools.matrix chapters/01-gradients.ipynb     these notebooks in every configuration
 
 What is found goes into results/matrix.json, in place of what was there for the same notebooks in the same
-configurations; appendix/reproducibility.ipynb, which draws it, is refreshed.  The exit code is 1 unless every cell of every run
-agrees with what the notebook stores.  A kernel that the processor lacks cannot run, and is reported so.
+configurations; then appendix/reproducibility.ipynb, which draws it, is refreshed.  The exit code is 1 unless
+every cell of every run agrees with what the notebook stores.  A kernel that the processor lacks cannot run,
+and is reported so.
 
 The environments of other versions are made in _build/matrix, and used again while they fit.  Where matplotlib
 is not the pinned one, figures are compared by their data alone: other versions set letters otherwise.
