@@ -5,8 +5,9 @@
     python -m tools.matrix chapters/01-gradients.ipynb     these notebooks in every configuration
 
 What is found goes into results/matrix.json, in place of what was there for the same notebooks in the same
-configurations; appendix/reproducibility.ipynb draws it.  The exit code is 1 unless every cell of every run
-agrees with what the notebook stores.  A kernel that the processor lacks cannot run, and is reported so.
+configurations; then appendix/reproducibility.ipynb, which draws it, is refreshed.  The exit code is 1 unless
+every cell of every run agrees with what the notebook stores.  A kernel that the processor lacks cannot run,
+and is reported so.
 
 The environments of other versions are made in _build/matrix, and used again while they fit.  Where matplotlib
 is not the pinned one, figures are compared by their data alone: other versions set letters otherwise.
@@ -31,6 +32,7 @@ from tools.nbval_tolerance import widest
 from tools.notebooks import ROOT
 
 RESULTS = ROOT / "results" / "matrix.json"
+PAGE = ROOT / "appendix" / "reproducibility.ipynb"
 BUILD = ROOT / "_build" / "matrix"
 CELL_TIMEOUT = 3600  # seconds: how fast a machine is, is not what is asked here
 VARIED = ("numpy", "matplotlib")  # the packages whose versions are varied
@@ -260,6 +262,11 @@ def dumps(results: dict[str, dict]) -> str:
     return "{\n" + ",\n".join(blocks) + "\n}\n"
 
 
+def draw_page() -> None:
+    """Execute the page of the book that draws what is stored: it would disagree with itself otherwise."""
+    subprocess.run([sys.executable, "-m", "tools.refresh", PAGE], cwd=ROOT, check=False)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the part of the matrix that the command line asks for; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.matrix", description=__doc__.splitlines()[0])
@@ -301,6 +308,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:  # not before: the page that draws the results is among the notebooks
         results = merged(read_results(), new, book)
         write_atomically(RESULTS, dumps(results).encode())
+        draw_page()
     print_table(summary({name: found for name, found in results.items() if name in new}))
     for name, found in new.items():
         for path, entry in found["notebooks"].items():

@@ -129,8 +129,11 @@ def test_the_exit_code(found, code, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(matrix, "RESULTS", tmp_path / "matrix.json")
     monkeypatch.setattr(matrix, "cells", lambda path: 2)
     monkeypatch.setattr(matrix, "run", lambda *_: {**HEAD, "notebooks": {"intro.ipynb": found}})
+    drawn = []
+    monkeypatch.setattr(matrix, "draw_page", lambda: drawn.append(matrix.RESULTS.exists()))
     assert matrix.main(["--only", "haswell-1", "intro.ipynb"]) == code
     assert matrix.read_results()["haswell-1"]["notebooks"] == {"intro.ipynb": found}
+    assert drawn == [True], "the page is drawn when the results are stored"
     shown = capsys.readouterr().out
     assert all(f"haswell-1: intro.ipynb, Cell 1: {problem}" in shown for problem in found["failed"].values())
 
