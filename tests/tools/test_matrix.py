@@ -12,7 +12,7 @@ from tools.notebooks import ROOT, find_all
 
 BOOK = {path.relative_to(ROOT).as_posix(): matrix.cells(path) for path in find_all()}
 # Each kernel and the oldest versions must have been run; the page shows which of these were, too.
-MAY_BE_MISSING = {"sandybridge-2", "nehalem-2", "plain-1", "newest"}
+MAY_BE_MISSING = {"nehalem-2", "plain-1", "newest"}
 AGAIN = "cells came or went, a pin moved, or a run is missing: see CONTRIBUTING.md, Which digits reproduce?"
 
 
