@@ -15,7 +15,8 @@ from pathlib import Path
 
 from benchmarks import machine, measure, ours
 from lib.double_descent import Setting, train
-from lib.sweeps import ONE_THREAD, UDL, UDL_WIDTHS, sweep, try_to_write_into, write_atomically
+from lib.experiments import UDL, UDL_WIDTHS
+from lib.sweeps import ONE_THREAD, sweep, try_to_write_into, write_atomically
 
 RESULTS = Path(__file__).with_name("results.json")
 WIDTHS = (10, 40, 100, 200, 400)

@@ -3,10 +3,10 @@
 Imports go one way, from the top of this list to the bottom::
 
     widgets -> plotting                              pictures; the only modules that know matplotlib
-    published                                        what others have measured, run again
-    sweeps                                           many settings in parallel, from the shell too
-    double_descent                                   an experiment, whole
+    experiments                                      the command line of what takes long
+    double_descent  published                        experiments, whole: ours, and others' run again
     training  ensembles  transfer                    runs and their records; many fits at once; sources
+    sweeps                                           one function, many settings, in parallel
     optimizers  flows  networks  linear_models       iterates and models
     data  augmentation                               what they see
     decision                                         risks of estimators

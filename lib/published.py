@@ -5,15 +5,11 @@ perceptrons of several widths, with and without wrong labels.
 
 From the shell::
 
-    python -m lib.published --help
+    python -m lib.sweeps published --help
 """
 
-import argparse
-import json
-import sys
 from collections.abc import Iterator
 from itertools import cycle, pairwise
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +21,6 @@ from lib.layers import Layer, linear, relu, residual, serial
 from lib.losses import cross_entropy, error_rate
 from lib.networks import mlp, objective, predictor
 from lib.optimizers import adam, momentum
-from lib.sweeps import dependencies, fingerprint, sweep, write_atomically
 from lib.training import minibatches, record, stochastic
 
 N_TRAIN, BATCH_SIZE, DATA_SEED = 4000, 100, 42
@@ -228,7 +223,7 @@ def train_baseline(setting: Baseline) -> dict[str, NDArray]:
     >>> history["step"].tolist(), history["test_error"].shape
     ([0, 10, 20], (3, 2))
     """
-    setting = _counted(setting)
+    setting = checked(setting)
     network, widths = baseline_network(setting.model)
     x, y, x_test, y_test = mnist1d(N_TRAIN, 1000)
     if setting.shuffled:
@@ -273,7 +268,7 @@ def train_descent(setting: Descent) -> dict[str, NDArray]:
     >>> history["epoch"].tolist(), history["test_error"].shape
     ([0, 1, 2], (3, 2))
     """
-    setting = _counted(setting)
+    setting = checked(setting)
     x, y, x_test, y_test = mnist1d(N_TRAIN, 12000)
     if setting.wrong_labels:
         y = redrawn_labels(12000)
@@ -289,8 +284,26 @@ def train_descent(setting: Descent) -> dict[str, NDArray]:
     return {"epoch": history.pop("t") // STEPS_OF_AN_EPOCH, **history}
 
 
-def _counted(setting: Baseline | Descent) -> Baseline | Descent:
-    """Return the setting if its numbers are whole and in their range."""
+def checked(setting: Baseline | Descent) -> Baseline | Descent:
+    """Return the setting if a run of it could start, else raise a `ValueError` that names the entry.
+
+    Parameters
+    ----------
+    setting
+        A baseline, or a width of double descent.
+
+    Returns
+    -------
+    Baseline or Descent
+        The same, in Python's own numbers.
+
+    Raises
+    ------
+    ValueError
+        If an entry is out of its range.
+    """
+    if isinstance(setting, Baseline):
+        choice("model", setting.model, ["logistic", "residual"])
     least = {"width": 1, "members": 1, "steps": 0, "epochs": 1, "every": 1}
     sizes = {
         name: count(name, getattr(setting, name), low)
@@ -328,59 +341,3 @@ def train(setting: Baseline | Descent) -> dict[str, NDArray]:
         As of `train_baseline` or `train_descent`.
     """
     return train_baseline(setting) if isinstance(setting, Baseline) else train_descent(setting)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run both experiments from the shell and store what comes out.
-
-    Parameters
-    ----------
-    arguments
-        Of the command line; without them those of this process.
-
-    Returns
-    -------
-    int
-        Exit code 0.
-    """
-    options = _parser().parse_args(arguments)
-    settings = _plan(options)
-    results = sweep(train, settings, jobs=options.jobs, cache=options.cache, progress="published")
-    text = _json(settings, results, fingerprint(dependencies(train)))
-    write_atomically(options.output, text.encode())
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m lib.published", description=__doc__.splitlines()[0])
-    option = parser.add_argument
-    widths = {"type": int, "nargs": "*", "metavar": "K", "default": ()}
-    option("--noisy", **widths, help="widths of double descent with wrong labels")
-    option("--clean", **widths, help="widths of double descent without")
-    option("--jobs", type=int, metavar="N", help="processes (one for each processor)")
-    option("--cache", type=Path, metavar="FOLDER", help="where finished runs are kept, for next time")
-    option("--output", type=Path, metavar="FILE.json", required=True, help="where all is stored")
-    return parser
-
-
-def _plan(options: argparse.Namespace) -> list[Baseline | Descent]:
-    baselines = [Baseline(model, mixed) for model in ("logistic", "residual") for mixed in (False, True)]
-    noisy = [Descent(width) for width in options.noisy]
-    return [*baselines, *noisy, *(Descent(width, wrong_labels=False) for width in options.clean)]
-
-
-def _json(settings: list[Baseline | Descent], results: list[dict[str, NDArray]], code: str) -> str:
-    head = {"experiment": "published", "code": code, "numpy": np.__version__}
-    runs = []
-    for setting, found in zip(settings, results, strict=True):
-        curves = {name: values.tolist() for name, values in found.items()}
-        run = {"kind": type(setting).__name__, "setting": setting._asdict(), **curves}
-        runs.append(json.dumps(run, allow_nan=False))
-    return json.dumps(head, indent=0)[:-2] + ',\n"runs": [\n' + ",\n".join(runs) + "\n]\n}\n"
-
-
-if __name__ == "__main__":
-    # Workers find the functions of a module by its name, which is not __main__ there.
-    from lib import published
-
-    sys.exit(published.main())

@@ -7,17 +7,16 @@ soon as it is there; the sweep that was interrupted goes on where it stopped.
 From the shell::
 
     python -m lib.sweeps double-descent --help
+    python -m lib.sweeps published --help
 """
 
-import argparse
 import ast
 import functools
 import hashlib
 import inspect
-import json
 import os
 import pickle
-import sys
+import runpy
 import tempfile
 import threading
 import time
@@ -32,11 +31,9 @@ import joblib
 import numpy as np
 from joblib.externals.loky import ProcessPoolExecutor
 from joblib.parallel import get_active_backend
-from numpy.typing import NDArray
 from tqdm import tqdm  # not tqdm.auto: in notebooks its bar ignores TQDM_DISABLE
 
 from lib.checks import count
-from lib.double_descent import Setting, checked, n_parameters, train
 
 # Read by OpenBLAS, OpenMP, MKL and Apple's library when a worker loads NumPy.
 ONE_THREAD = dict.fromkeys(
@@ -323,120 +320,6 @@ def write_atomically(path: Path, content: bytes) -> None:
         part.unlink(missing_ok=True)
 
 
-# --- The experiment from the shell ---
-
-UDL_WIDTHS = (2, 4, 6, 8, 10, 14, 18, 22, 26, 30, 35, 40, 45, 50, 55, 60, 70, 80, 90, 100)
-UDL_WIDTHS += (120, 140, 160, 180, 200, 250, 300, 400)
-# The published experiment, where it differs from the defaults of `Setting`.
-UDL = {"epochs": 1000, "alpha": 0.1}
-HELP = {
-    "width": "units in each of the two hidden layers",
-    "members": "networks of each width, trained in one pass",
-    "n_train": "examples to train on",
-    "n_test": "examples to test on",
-    "label_noise": "share of the training examples with a wrong class",
-    "epochs": "passes through the training examples",
-    "batch_size": "examples in a step",
-    "alpha": "learning rate; Polyak's is alpha (1 - beta)",
-    "beta": "memory of the momentum",
-    "dtype": "float64 or float32",
-    "every": "epochs between two records; without it only the start and the end are kept",
-    "seed": "decides first weights, orders and which labels are wrong",
-    "data_seed": "decides the examples",
-}
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the double-descent experiment from the shell.
-
-    Parameters
-    ----------
-    arguments
-        Of the command line; without them those of this process.
-
-    Returns
-    -------
-    int
-        Exit code: 0, or 1 if a width failed or a file cannot be written, or 130 if Ctrl-C stopped it.  Wrong
-        arguments exit with 2.
-    """
-    options = _parser().parse_args(arguments)
-    try:
-        settings, output = _plan(options)
-    except (ValueError, OSError) as error:
-        print(f"sweeps: {error}", file=sys.stderr)
-        return 2
-    # The widest takes longest, and goes first: else all would wait for it at the end.
-    order = sorted(settings, key=lambda setting: -setting.width)
-    code = fingerprint(dependencies(train))
-    try:
-        results = sweep(train, order, jobs=options.jobs, cache=options.cache, progress="double descent")
-        found = dict(zip(order, results, strict=True))
-        print(_table(found, settings))
-        if output is not None:
-            write_atomically(output, _json(found, settings, code).encode())
-    except (SweepError, OSError) as error:
-        print(f"sweeps: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        kept = f"what was finished is in {options.cache}: the same command goes on from there"
-        lost = "what was finished is lost: --cache FOLDER would have kept it"
-        print(f"\nsweeps: interrupted; {kept if options.cache else lost}", file=sys.stderr)
-        return 130
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m lib.sweeps", description=__doc__.splitlines()[0])
-    command = parser.add_subparsers(required=True, metavar="experiment").add_parser(
-        "double-descent",
-        help="errors of networks of many widths, trained on labels of which some are wrong",
-        description="Train networks of many widths on MNIST-1D, some of whose labels are wrong.  "
-        "The defaults are the experiment of Understanding Deep Learning, section 8.3.",
-        epilog="Exit codes: 0, all is trained; 1, a width failed or a file cannot be written; "
-        "2, wrong arguments; 130, interrupted.",
-    )
-    option = command.add_argument
-    widths = ", ".join(map(str, UDL_WIDTHS))
-    option(
-        "--widths", type=int, nargs="+", metavar="K", default=UDL_WIDTHS, help=f"{HELP['width']} ({widths})"
-    )
-    for name, default in {**Setting._field_defaults, **UDL}.items():
-        kind = int if default is None else type(default)
-        text = HELP[name] if default is None else f"{HELP[name]} ({default})"
-        option(f"--{name.replace('_', '-')}", type=kind, metavar=kind.__name__, default=default, help=text)
-    option("--jobs", type=int, metavar="int", help="processes; without it one for each processor")
-    option(
-        "--cache",
-        type=Path,
-        metavar="FOLDER",
-        help="keeps each width as soon as it is trained, for next time",
-    )
-    option("--output", type=Path, metavar="FILE.json", help="where settings and results are stored")
-    return parser
-
-
-def _plan(options: argparse.Namespace) -> tuple[list[Setting], Path | None]:
-    """Return the settings and the output file; what would fail at the end is tried now."""
-    common = {name: getattr(options, name) for name in Setting._field_defaults}
-    settings = [checked(Setting(width, **common)) for width in options.widths]
-    if len(set(settings)) < len(settings):
-        raise ValueError(f"widths must be different, but they are {options.widths}")
-    if options.jobs is not None:
-        count("jobs", options.jobs)
-    if options.cache is not None:
-        try:
-            options.cache.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OSError(f"cannot make the folder {options.cache}: {error.strerror}") from None
-        try_to_write_into(options.cache)
-    if options.output is not None:
-        if options.output.is_dir():
-            raise IsADirectoryError(f"output must be a file, but {options.output} is a folder")
-        try_to_write_into(options.output.parent)
-    return settings, options.output
-
-
 def try_to_write_into(folder: Path) -> None:
     """Find out now, not after hours, whether files can be written.
 
@@ -457,33 +340,6 @@ def try_to_write_into(folder: Path) -> None:
         raise OSError(f"cannot write into the folder {folder}: {error.strerror}") from None
 
 
-def _table(found: dict[Setting, dict[str, NDArray]], settings: list[Setting]) -> str:
-    """Return the last errors in per cent, mean and standard deviation over the members, line by line."""
-
-    def percent(errors: NDArray) -> str:
-        spread = f" ± {100 * errors.std(ddof=1):4.2f}" if len(errors) > 1 else ""
-        return f"{100 * errors.mean():6.2f}{spread}"
-
-    lines = [f"{'width':>5}  {'parameters':>10}  {'train error %':>13}  {'test error %':>13}"]
-    for setting in settings:
-        last = [percent(found[setting][name][-1]) for name in ("train_error", "test_error")]
-        lines.append(f"{setting.width:5}  {n_parameters(setting.width):10}  {last[0]:>13}  {last[1]:>13}")
-    return "\n".join(lines)
-
-
-def _json(found: dict[Setting, dict[str, NDArray]], settings: list[Setting], code: str) -> str:
-    """Return settings, results and what they depend on besides; one line for each width."""
-    head = {"experiment": "double-descent", "code": code, "numpy": np.__version__}
-    runs = []
-    for setting in settings:
-        curves = {name: values.tolist() for name, values in found[setting].items()}
-        run = {"setting": setting._asdict(), "parameters": n_parameters(setting.width), **curves}
-        runs.append(json.dumps(run, allow_nan=False))
-    return json.dumps(head, indent=0)[:-2] + ',\n"runs": [\n' + ",\n".join(runs) + "\n]\n}\n"
-
-
 if __name__ == "__main__":
-    # Workers find the functions of a module by its name, which is not __main__ there.
-    from lib import sweeps
-
-    sys.exit(sweeps.main())
+    # The command bears the name of what it does; the experiments that it knows stand above this module.
+    runpy.run_module("lib.experiments", run_name="__main__")

@@ -757,6 +757,16 @@ case(
     rng=rng(),
     members=2,
 )
+case(
+    published.checked,
+    lambda **_: [],
+    call=lambda **given: published.checked(published.Descent(3)._replace(**given)) and (),
+    width=3,
+    members=2,
+    epochs=2,
+    every=1,
+    seed=0,
+)
 case(published.redrawn_labels, lambda n_test: [(4000,)], n_test=10)
 case(
     published.baseline_network,
@@ -823,10 +833,9 @@ NOTHING_TO_SPOIL = {
         [
             "sweeps.fingerprint",
             "sweeps.write_atomically",
-            "sweeps.main",
+            "experiments.main",
             "sweeps.end_with",
             "sweeps.try_to_write_into",
-            "published.main",
         ],
         "files and a command line: `test_sweeps`",
     ),

@@ -6,6 +6,9 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from lib import sweeps
+from lib.sweeps import dependencies, fingerprint
+
 
 def take(iterates: Iterator[NDArray], n: int) -> list[NDArray]:
     """Return the first n items."""
@@ -34,3 +37,18 @@ def check_gradient(
         np.testing.assert_allclose(central, slope, rtol=1e-7, atol=1e-8)
         exact = value(at + 1e-30j * direction).imag / 1e-30
         np.testing.assert_allclose(exact, slope, rtol=1e-11, atol=1e-13)
+
+
+def entry_of(folder, function, setting):
+    """Return the file in which a sweep keeps a result."""
+    return sweeps._entry(folder, function, fingerprint(dependencies(function)), setting)
+
+
+def equal(a, b):
+    """Tell whether two lists of histories are the same to the last bit."""
+    pairs = list(zip(a, b, strict=True))
+    return all(one.keys() == other.keys() for one, other in pairs) and all(
+        one[name].dtype == other[name].dtype and one[name].tobytes() == other[name].tobytes()
+        for one, other in pairs
+        for name in one
+    )

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from lib import published
+from lib import experiments, published
 from lib.data import mnist1d
 from lib.params import ravel
 from lib.published import (
@@ -130,8 +130,10 @@ def test_settings_that_are_no_counts_are_named(setting, value):
 
 def _command():
     readme = (FILE.parent / "README.md").read_text(encoding="utf-8")
-    (line,) = re.findall(r"^python -m lib\.published (.*--output results/published\.json)$", readme, re.M)
-    return published._plan(published._parser().parse_args(line.split()))
+    (line,) = re.findall(
+        r"^python -m lib\.sweeps (published .*--output results/published\.json)$", readme, re.M
+    )
+    return experiments._plan(experiments._parser().parse_args(line.split()))
 
 
 def test_the_file_holds_what_its_command_asks_for():
@@ -158,10 +160,31 @@ def test_the_beginning_of_a_stored_run_computed_again(kind):
         np.testing.assert_allclose(again[name], run[name][:length], rtol=1e-9, err_msg=name)
 
 
-def test_from_the_shell(tmp_path, monkeypatch):
+def test_from_the_shell(tmp_path, monkeypatch, capsys):
     small = [Baseline("logistic", members=2, steps=2, every=1), Descent(2, members=2, epochs=1, every=1)]
-    monkeypatch.setattr(published, "_plan", lambda options: small)
-    assert published.main(["--jobs", "1", "--output", str(tmp_path / "out.json")]) == 0
-    stored = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+    monkeypatch.setattr(experiments, "_plan", lambda options: small)
+    output = tmp_path / "out.json"
+    assert experiments.main(["published", "--jobs", "1", "--output", str(output)]) == 0
+    assert [line[:24].strip() for line in capsys.readouterr().out.splitlines()] == [
+        "run",
+        "logistic",
+        "k = 2, wrong labels",
+    ]
+    stored = json.loads(output.read_text(encoding="utf-8"))
     assert [run["kind"] for run in stored["runs"]] == ["Baseline", "Descent"]
-    assert stored["runs"][0]["test_error"] == train(small[0])["test_error"].tolist()
+    for run, setting in zip(stored["runs"], small, strict=True):
+        assert run["test_error"] == train(setting)["test_error"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--noisy", "0"], "width must be at least 1, but it is 0"),
+        (["--clean", "3", "3"], "clean must be different"),
+        (["--output", "{tmp}/none/out.json"], "cannot write into the folder {tmp}/none"),
+    ],
+)
+def test_wrong_arguments_are_found_before_the_work(tmp_path, capsys, monkeypatch, arguments, message):
+    monkeypatch.setattr(experiments, "sweep", None)
+    assert experiments.main(["published", *(argument.format(tmp=tmp_path) for argument in arguments)]) == 2
+    assert capsys.readouterr().err.startswith(f"sweeps: {message.format(tmp=tmp_path)}")

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from lib import sweeps
+from lib import experiments
 from lib.double_descent import Setting, n_parameters, train
 from tools.notebooks import ROOT
 
@@ -22,7 +22,7 @@ def plan(name):
     """Return the settings of the command of a file."""
     *arguments, option, _ = COMMANDS[name]
     assert option == "--output"
-    return sweeps._plan(sweeps._parser().parse_args(arguments))[0]
+    return experiments._plan(experiments._parser().parse_args(arguments))
 
 
 def test_each_file_has_its_command():
