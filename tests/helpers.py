@@ -1,10 +1,14 @@
 """What several test modules need."""
 
+import re
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from packaging.specifiers import SpecifierSet
 
 from lib import sweeps
 from lib.sweeps import dependencies, fingerprint
@@ -52,3 +56,16 @@ def equal(a, b):
         for one, other in pairs
         for name in one
     )
+
+
+def refused_pins(requirements: Path) -> list[str]:
+    """Return the pinned packages, as installed here, that some Python of the book could not install."""
+    # The first release of each, which a stable Linux may well have.
+    pythons = ("3.11.0", "3.12.0", "3.13.0")
+    pinned = re.findall(r"^([\w.-]+)==", requirements.read_text(encoding="utf-8"), re.M)
+    admitted = {name: SpecifierSet(metadata.metadata(name).get("Requires-Python", "")) for name in pinned}
+    return [
+        f"{name} needs Python {found}"
+        for name, found in admitted.items()
+        if not all(map(found.contains, pythons))
+    ]

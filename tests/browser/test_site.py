@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup
+from helpers import refused_pins
 from pages import (
     BUILD,
     DESKTOP,
@@ -37,6 +38,10 @@ RAW_MATH = r"""() => {
 TOO_WIDE = """(width) => [...document.querySelectorAll("main *")]
     .filter((element) => element.getBoundingClientRect().right > width + 1)
     .slice(0, 5).map((element) => element.outerHTML.slice(0, 120))"""
+
+
+def test_the_pins_of_these_tests_can_be_installed_under_every_python_that_the_book_admits() -> None:
+    assert refused_pins(Path(__file__).with_name("requirements.txt")) == []
 
 
 def test_every_notebook_has_its_page() -> None:
