@@ -14,16 +14,22 @@ is not the pinned one, figures are compared by their data alone: other versions 
 """
 
 import argparse
+import contextlib
+import hashlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
+
+import psutil
 
 from benchmarks.machine import FORCED_KERNEL
 from lib.sweeps import write_atomically
@@ -176,23 +182,31 @@ def run(configuration: Configuration, python: Path, paths: Sequence[str]) -> dic
     # What the process that compares is warned of is none of the notebooks' business; their own warnings are.
     options = ["-q", "-p", "no:cacheprovider", "-W", "ignore", f"--nbval-figures={found['figures']}"]
     options.append(f"--nbval-cell-timeout={CELL_TIMEOUT}")
-    command = [python, "-m", "pytest", *options, f"--nbval-report={report}", *paths]
+    command = [python, "-m", "tools.tied", str(os.getpid()), "pytest", *options]
+    command += [f"--nbval-report={report}", *paths]
+    codes = {path: code(ROOT / path) for path in paths}  # as they are now: they may be edited meanwhile
     with log.open("w", encoding="utf-8") as output:
         pytest = subprocess.run(command, cwd=ROOT, env=variables, stdout=output, stderr=output, check=False)
     if pytest.returncode not in (0, 1) or not report.exists():
         raise RuntimeError(f"pytest ended with {pytest.returncode}; see {log.relative_to(ROOT)}")
-    return {**found, "notebooks": json.loads(report.read_text("utf-8"))}
+    entries = json.loads(report.read_text("utf-8"))
+    return {**found, "notebooks": {path: {"code": codes[path], **entry} for path, entry in entries.items()}}
 
 
-def cells(path: Path) -> int:
-    """Return the number of cells of a notebook that are compared."""
+def cells(path: Path) -> list[str]:
+    """Return the sources of the cells of a notebook that are compared."""
     book = notebooks.loads(path.read_text(encoding="utf-8"))
-    return sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in book.cells)
+    return [cell.source for cell in book.cells if cell.cell_type == "code" and cell.source.strip()]
+
+
+def code(path: Path) -> str:
+    """Return a digest of these sources: what was found holds for no others."""
+    return hashlib.sha256("\0".join(cells(path)).encode()).hexdigest()[:16]
 
 
 def failed_in(entry: dict, path: str) -> bool:
     """Tell whether a run of a notebook left a cell that did not agree."""
-    return not entry["compared"] == entry["passed"] == cells(ROOT / path) or bool(entry["failed"])
+    return not entry["compared"] == entry["passed"] == len(cells(ROOT / path)) or bool(entry["failed"])
 
 
 def merged(stored: dict, new: dict[str, dict], book: Iterable[str]) -> dict:
@@ -262,13 +276,46 @@ def dumps(results: dict[str, dict]) -> str:
     return "{\n" + ",\n".join(blocks) + "\n}\n"
 
 
-def draw_page() -> None:
-    """Execute the page of the book that draws what is stored: it would disagree with itself otherwise."""
-    subprocess.run([sys.executable, "-m", "tools.refresh", PAGE], cwd=ROOT, check=False)
+def draw_page() -> bool:
+    """Execute the page that draws what is stored, so that the two agree; tell whether it could be."""
+    command = [sys.executable, "-m", "tools.refresh", PAGE]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the part of the matrix that the command line asks for; return the exit code."""
+def run_all(
+    chosen: Sequence[Configuration], pythons: dict[str, Path], paths: Sequence[str], jobs: int
+) -> tuple[dict[str, dict], int]:
+    """Run configurations, some at a time; return what was found, and 1 if a run broke or 130 after Ctrl-C.
+
+    What is finished by then is kept, and no run survives.
+    """
+    new, status = {}, 0
+    with ThreadPoolExecutor(jobs) as pool:
+        running = {pool.submit(run, c, pythons[c.versions], paths): c.name for c in chosen}
+        try:
+            for future in as_completed(running):
+                try:
+                    new[running[future]] = future.result()
+                    print(f"{running[future]}: done", flush=True)
+                except (RuntimeError, OSError) as error:
+                    status = 1
+                    print(f"matrix: {running[future]}: {error}", file=sys.stderr)
+        except KeyboardInterrupt:
+            status = 130
+            print("matrix: interrupted; what was finished is kept", file=sys.stderr)
+            pool.shutdown(wait=False, cancel_futures=True)
+            while not all(future.done() for future in running):
+                for child in psutil.Process().children():
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        child.terminate()
+                time.sleep(0.1)
+    return new, status
+
+
+def parsed(
+    arguments: Sequence[str] | None, book: Sequence[str]
+) -> tuple[list[Configuration], list[str], int]:
+    """Return the configurations, the notebooks and the number of jobs that the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m tools.matrix", description=__doc__.splitlines()[0])
     names = [configuration.name for configuration in CONFIGURATIONS]
     parser.add_argument("notebooks", nargs="*", type=Path, help="notebooks (default: all of the book)")
@@ -276,48 +323,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", metavar="NAME", action="append", choices=names, help=only)
     parser.add_argument("--jobs", type=int, default=1, help="configurations at a time (%(default)s)")
     options = parser.parse_args(arguments)
-    book = [path.relative_to(ROOT).as_posix() for path in notebooks.find_all()]
-    paths = [os.path.relpath(path.resolve(), ROOT) for path in options.notebooks] or book
+    paths = [os.path.relpath(path.resolve(), ROOT) for path in options.notebooks] or list(book)
     if unknown := [path for path in paths if path not in book]:
         parser.error(f"no notebook of the book: {', '.join(unknown)}")
     if options.jobs < 1:
         parser.error(f"--jobs must be at least 1, got {options.jobs}")
-    chosen = [c for c in CONFIGURATIONS if c.name in (options.only or names)]
+    return [c for c in CONFIGURATIONS if c.name in (options.only or names)], paths, options.jobs
 
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the part of the matrix that the command line asks for; return the exit code."""
+    book = [path.relative_to(ROOT).as_posix() for path in notebooks.find_all()]
+    chosen, paths, jobs = parsed(arguments, book)
     try:
         pythons = {versions: install(versions) for versions in dict.fromkeys(c.versions for c in chosen)}
     except subprocess.CalledProcessError as error:
         print(f"matrix: the installation failed: {' '.join(map(str, error.cmd))}", file=sys.stderr)
         return 2
-    new, broken = {}, False
-    try:
-        with ThreadPoolExecutor(options.jobs) as pool:
-            running = {pool.submit(run, c, pythons[c.versions], paths): c.name for c in chosen}
-            try:
-                for future in as_completed(running):
-                    name = running[future]
-                    try:
-                        new[name] = future.result()
-                        print(f"{name}: done", flush=True)
-                    except RuntimeError as error:
-                        broken = True
-                        print(f"matrix: {name}: {error}", file=sys.stderr)
-            except KeyboardInterrupt:  # what is finished is kept
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-    finally:  # not before: the page that draws the results is among the notebooks
+    new, status = run_all(chosen, pythons, paths, jobs)
+    if new:  # not before: the page that draws the results is among the notebooks
         results = merged(read_results(), new, book)
         write_atomically(RESULTS, dumps(results).encode())
-        draw_page()
-    print_table(summary({name: found for name, found in results.items() if name in new}))
+        drawn = draw_page()
+        status = status or int(not drawn)
+        print_table(summary({name: found for name, found in results.items() if name in new}))
     for name, found in new.items():
         for path, entry in found["notebooks"].items():
+            status = status or int(failed_in(entry, path))
             for cell, problem in entry["failed"].items():
                 print(f"{name}: {path}, {cell}: {problem}")
-            if failed_in(entry, path):
-                broken = True
-    return int(broken)
+    return status
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     sys.exit(main())

@@ -1,17 +1,22 @@
 """The matrix of configurations: what it asks for, what it stores, and that every cell of today was run."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from tools import matrix
 from tools.matrix import CONFIGURATIONS, Configuration
 from tools.notebooks import ROOT, find_all
 
-BOOK = {path.relative_to(ROOT).as_posix(): matrix.cells(path) for path in find_all()}
-AGAIN = "cells came or went, a pin moved, or a run is missing: see CONTRIBUTING.md, Which digits reproduce?"
+BOOK = {
+    path.relative_to(ROOT).as_posix(): (len(matrix.cells(path)), matrix.code(path)) for path in find_all()
+}
+AGAIN = "code cells or a pin changed, or a run is missing: see CONTRIBUTING.md, Which digits reproduce?"
 
 
 def entry(**changes):
@@ -43,7 +48,8 @@ def test_every_cell_of_the_present_notebooks_was_run_and_agreed(configuration):
     if found.get("lacking"):
         assert configuration.kernel == "SkylakeX", "every x86-64 processor of today has the others"
         return
-    assert {path: run["compared"] for path, run in found.get("notebooks", {}).items()} == BOOK, AGAIN
+    ran = {path: (run["compared"], run["code"]) for path, run in found.get("notebooks", {}).items()}
+    assert ran == BOOK, AGAIN
     assert not [path for path, run in found["notebooks"].items() if matrix.failed_in(run, path)]
     asked = (configuration.kernel, configuration.threads, configuration.vectors)
     assert (found["kernel"], found["threads"], found["vectors"]) == asked
@@ -123,15 +129,36 @@ def test_the_table():
 )
 def test_the_exit_code(found, code, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(matrix, "RESULTS", tmp_path / "matrix.json")
-    monkeypatch.setattr(matrix, "cells", lambda path: 2)
+    monkeypatch.setattr(matrix, "cells", lambda path: ["1", "2"])
     monkeypatch.setattr(matrix, "run", lambda *_: {**HEAD, "notebooks": {"intro.ipynb": found}})
     drawn = []
-    monkeypatch.setattr(matrix, "draw_page", lambda: drawn.append(matrix.RESULTS.exists()))
+    monkeypatch.setattr(matrix, "draw_page", lambda: drawn.append(matrix.RESULTS.exists()) or True)
     assert matrix.main(["--only", "haswell-1", "intro.ipynb"]) == code
     assert matrix.read_results()["haswell-1"]["notebooks"] == {"intro.ipynb": found}
     assert drawn == [True], "the page is drawn when the results are stored"
     shown = capsys.readouterr().out
     assert all(f"haswell-1: intro.ipynb, Cell 1: {problem}" in shown for problem in found["failed"].values())
+
+
+def test_ctrl_c_keeps_what_is_finished_and_leaves_nothing_running(monkeypatch, tmp_path, capsys):
+    def run(configuration, *_):
+        if configuration.name == "haswell-1":
+            return {**HEAD, "notebooks": {"intro.ipynb": entry()}}
+        os.kill(os.getpid(), signal.SIGINT)
+        ended = subprocess.run([sys.executable, "-c", "import time; time.sleep(120)"], check=False)
+        raise RuntimeError(f"pytest ended with {ended.returncode}")
+
+    monkeypatch.setattr(matrix, "RESULTS", tmp_path / "matrix.json")
+    monkeypatch.setattr(matrix, "run", run)
+    monkeypatch.setattr(matrix, "draw_page", lambda: True)
+    heard = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & switches it off
+    try:
+        assert matrix.main(["--only", "haswell-1", "--only", "nehalem-1", "intro.ipynb"]) == 130
+    finally:
+        signal.signal(signal.SIGINT, heard)
+    assert list(matrix.read_results()) == ["haswell-1"]
+    assert "matrix: interrupted; what was finished is kept" in capsys.readouterr().err
+    assert not [child for child in psutil.Process().children() if "time.sleep(120)" in child.cmdline()]
 
 
 def test_an_installation_that_fails_is_an_error(monkeypatch, tmp_path, capsys):
