@@ -234,6 +234,8 @@ def main() -> int:
     parser.add_argument("--jobs", metavar="N", type=int, default=2, help="faults at a time (%(default)s)")
     parser.add_argument("--skip-chapters", action="store_true", help="run the unit tests alone")
     options = parser.parse_args()
+    if options.jobs < 1:
+        parser.error(f"--jobs must be at least 1, got {options.jobs}")
 
     mutants = {mutant["name"]: mutant for mutant in read_mutants()}
     names = options.only or list(mutants)
@@ -243,9 +245,12 @@ def main() -> int:
     must = {} if options.skip_chapters else {n: m["chapter"] for n, m in chosen.items() if "chapter" in m}
     try:
         text, good = report(examine_all(chosen, options.jobs, options.skip_chapters), must)
-    except (RuntimeError, OSError) as error:  # a full disk, say
+    except (RuntimeError, OSError, subprocess.CalledProcessError) as error:  # a full disk, no git
         print(f"mutants: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("mutants: interrupted", file=sys.stderr)
+        return 130
     print(text)
     return int(not good)
 

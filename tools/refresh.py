@@ -8,6 +8,7 @@ A notebook that raises, or that writes to standard error, stays as it was and fa
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -62,6 +63,12 @@ def refresh(path: Path) -> bool:
     return after != before
 
 
+def _begin(parent: int) -> None:
+    """Leave Ctrl-C to the parent, with which this process ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with(parent)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Refresh the notebooks named on the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.refresh", description=__doc__.split("\n")[0])
@@ -80,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     notebooks.prepare_kernels()
     failed = False
-    with ProcessPoolExecutor(PARALLEL, initializer=end_with, initargs=(os.getpid(),)) as pool:
+    with ProcessPoolExecutor(PARALLEL, initializer=_begin, initargs=(os.getpid(),)) as pool:
         running = [(path, pool.submit(refresh, path)) for path in paths]
         for path, result in running:
             try:
@@ -91,6 +98,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             except (RuntimeError, ValueError) as error:  # also that its process was killed
                 failed = True
                 print(f"{path}: not refreshed\n{error}", file=sys.stderr)
+            except KeyboardInterrupt:
+                print("\nrefresh: interrupted; what was finished is stored", file=sys.stderr, flush=True)
+                os._exit(130)  # does not wait for the notebooks that are running
     return int(failed)
 
 

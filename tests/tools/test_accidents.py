@@ -55,13 +55,20 @@ def small_files():
     resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
 
 
+def hears_ctrl_c():
+    """Listen to Ctrl-C also where the shell's & has switched it off."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def read_only(folder):
     """Make a folder read-only, for root as well."""
     if os.geteuid():
         folder.chmod(0o555)
-        yield
-        folder.chmod(0o755)
+        try:
+            yield
+        finally:
+            folder.chmod(0o755)
         return
     if subprocess.run(["mount", "--bind", folder, folder], check=False, capture_output=True).returncode:
         pytest.skip("root may write everywhere, and may not mount here")
@@ -111,6 +118,23 @@ def test_a_refresh_that_is_killed_leaves_the_old_notebook_or_the_new_one(tmp_pat
     succeed("tools.refresh", path)
     assert path.read_text(encoding="utf-8") == new
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_ctrl_c_ends_a_refresh_in_one_line(tmp_path):
+    path, begun = tmp_path / "a.ipynb", tmp_path / "begun"
+    save(path, f"import time; open({str(begun)!r}, 'w'); time.sleep({SLACK})")
+    before = path.read_text(encoding="utf-8")
+    process = command("tools.refresh", path, start_new_session=True, preexec_fn=hears_ctrl_c)
+    while not begun.exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    started = psutil.Process(process.pid).children(recursive=True)
+    os.killpg(process.pid, signal.SIGINT)
+    _, error = process.communicate(timeout=SLACK)
+    assert process.returncode == 130
+    assert error.strip() == "refresh: interrupted; what was finished is stored"
+    assert not psutil.wait_procs(started, timeout=SLACK)[1]
+    assert path.read_text(encoding="utf-8") == before
 
 
 WRITER = """
