@@ -2,7 +2,7 @@
 
 It does what Jupyter Book leaves open:
 
-- the cache of executed notebooks also depends on ``lib`` and on the pinned packages;
+- the cache of executed notebooks also depends on ``lib``, the stored results and the pinned packages;
 - what a build that was killed left half-written in the cache is executed again;
 - a build that failed, or was interrupted, is not taken for done by the next one;
 - where npm has installed the browser libraries, the built book carries them and needs no network;
@@ -61,7 +61,8 @@ def digest(root: Path) -> str:
     """Return a digest of all that decides what a chapter prints, apart from the chapter itself."""
     state = hashlib.sha256(sys.version.encode())
     library = (path for path in (root / "lib").rglob("*") if path.is_file() and path.suffix != ".pyc")
-    for path in [*sorted(library), root / "requirements.txt", root / "constraints.txt"]:
+    stored = [*(root / "results").glob("*.json"), *(root / "benchmarks").glob("*.json")]
+    for path in [*sorted(library), *sorted(stored), root / "requirements.txt", root / "constraints.txt"]:
         state.update(f"\0{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes())
     return state.hexdigest()[:16]
 

@@ -16,12 +16,15 @@ from sphinx.util.docutils import docutils_namespace
 from tools import book
 from tools.notebooks import ROOT, dumps
 
+DECISIVE = ["lib/__init__.py", "lib/data/x.csv", "requirements.txt", "constraints.txt"]
+DECISIVE += ["results/a.json", "benchmarks/results.json"]
+
 
 @pytest.fixture
 def project(tmp_path):
-    """Return the root of a project with a library, pinned packages and one page."""
-    (tmp_path / "lib" / "data").mkdir(parents=True)
-    for name in ("lib/__init__.py", "lib/data/x.csv", "requirements.txt", "constraints.txt"):
+    """Return the root of a project with a library, pinned packages, stored results and one page."""
+    for name in DECISIVE:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
     shutil.copy(ROOT / "package.json", tmp_path)
     (tmp_path / "index.md").write_text("# Title\n\nText.\n")
@@ -41,7 +44,7 @@ def install(project, version=None):
     (modules / ".package-lock.json").write_text(json.dumps({"packages": packages}))
 
 
-@pytest.mark.parametrize("name", ["lib/__init__.py", "lib/data/x.csv", "requirements.txt", "constraints.txt"])
+@pytest.mark.parametrize("name", DECISIVE)
 def test_the_digest_knows_every_file_that_decides_a_number(project, name):
     before = book.digest(project)
     (project / name).write_text("changed")
