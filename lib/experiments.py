@@ -88,10 +88,10 @@ def main(arguments: list[str] | None = None) -> int:
         bar = options.experiment.replace("-", " ")
         results = sweep(experiment.train, order, jobs=options.jobs, cache=options.cache, progress=bar)
         found = dict(zip(order, results, strict=True))
-        print(_table(experiment, settings, found))
         if options.output is not None:
             head = {"experiment": options.experiment, "code": code, "numpy": np.__version__}
             write_atomically(options.output, _json(head, experiment, settings, found).encode())
+        print(_table(experiment, settings, found))
     except (SweepError, OSError) as error:
         print(f"sweeps: {error}", file=sys.stderr)
         return 1

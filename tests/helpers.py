@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from packaging.specifiers import SpecifierSet
 
-from lib import sweeps
+from lib import experiments, sweeps
 from lib.sweeps import dependencies, fingerprint
+from tools.notebooks import ROOT
 
 
 def take(iterates: Iterator[NDArray], n: int) -> list[NDArray]:
@@ -58,14 +59,30 @@ def equal(a, b):
     )
 
 
+def settings_of(name: str) -> list:
+    """Return the settings of the command that results/README.md gives for a file."""
+    text = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
+    (line,) = re.findall(rf"^python -m lib\.sweeps (.* --output results/{re.escape(name)})$", text, re.M)
+    options = experiments._parser().parse_args(line.split())
+    return experiments.EXPERIMENTS[options.experiment].settings(options)
+
+
 def refused_pins(requirements: Path) -> list[str]:
     """Return the pinned packages, as installed here, that some Python of the book could not install."""
     # The first release of each, which a stable Linux may well have.
     pythons = ("3.11.0", "3.12.0", "3.13.0")
     pinned = re.findall(r"^([\w.-]+)==", requirements.read_text(encoding="utf-8"), re.M)
-    admitted = {name: SpecifierSet(metadata.metadata(name).get("Requires-Python", "")) for name in pinned}
+    admitted = {name: _pythons_of(name) for name in pinned}
     return [
         f"{name} needs Python {found}"
         for name, found in admitted.items()
         if not all(map(found.contains, pythons))
     ]
+
+
+def _pythons_of(name: str) -> SpecifierSet:
+    """Return the Pythons that a package admits: all, if this one does without the package."""
+    try:
+        return SpecifierSet(metadata.metadata(name).get("Requires-Python", ""))
+    except metadata.PackageNotFoundError:
+        return SpecifierSet()

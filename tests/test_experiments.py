@@ -35,6 +35,7 @@ def start(*arguments):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # which a shell's & switches off
         cwd=ROOT,
     )
 
@@ -131,6 +132,15 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path, capsys, monkeypatch):
         assert "sweeps: [Errno 28] No space left on device" in err
         assert str(tmp_path / "new") in err
         assert "Traceback" not in err
+
+
+def test_results_are_stored_before_they_are_printed(tmp_path, monkeypatch):
+    def closed(*_):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(experiments, "_table", closed)
+    experiments.main([*COMMAND, "--widths", "2", "--output", str(tmp_path / "out.json")])
+    assert (tmp_path / "out.json").exists()
 
 
 @pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])

@@ -1,10 +1,10 @@
 """The published experiments at their authors' settings, and what is stored of them."""
 
 import json
-import re
 
 import numpy as np
 import pytest
+from helpers import settings_of
 
 from lib import experiments, published
 from lib.data import mnist1d
@@ -128,18 +128,10 @@ def test_settings_that_are_no_counts_are_named(setting, value):
                 train(setting._replace(**{name: value}))
 
 
-def _command():
-    readme = (FILE.parent / "README.md").read_text(encoding="utf-8")
-    (line,) = re.findall(
-        r"^python -m lib\.sweeps (published .*--output results/published\.json)$", readme, re.M
-    )
-    return experiments._plan(experiments._parser().parse_args(line.split()))
-
-
 def test_the_file_holds_what_its_command_asks_for():
     runs = json.loads(FILE.read_text(encoding="utf-8"))["runs"]
     kinds = {"Baseline": Baseline, "Descent": Descent}
-    assert [kinds[run["kind"]](**run["setting"]) for run in runs] == _command()
+    assert [kinds[run["kind"]](**run["setting"]) for run in runs] == settings_of(FILE.name)
     for run in runs:
         counts = np.array(run["train_error"]) * 4000
         np.testing.assert_allclose(counts, counts.round(), atol=1e-8)

@@ -1,37 +1,25 @@
 """The stored double descents of full size: each is what its command gives, as far as a test can run it."""
 
 import json
-import re
 
 import numpy as np
 import pytest
+from helpers import settings_of
 
-from lib import experiments
 from lib.double_descent import Setting, n_parameters, train
 from tools.notebooks import ROOT
 
 FOLDER = ROOT / "results"
-COMMAND = re.compile(r"^python -m lib\.sweeps (double-descent .*--output results/(\S+))$", re.M)
-COMMANDS = {name: line.split() for line, name in COMMAND.findall((FOLDER / "README.md").read_text())}
+STORED = ["double-descent-mnist1d-clean.json", "double-descent-mnist1d.json"]
 
 
-STORED = sorted(path.name for path in FOLDER.glob("double-descent-*.json"))
+def test_these_files_are_stored():
+    assert sorted(path.name for path in FOLDER.glob("double-descent-*.json")) == STORED
 
 
-def plan(name):
-    """Return the settings of the command of a file."""
-    *arguments, option, _ = COMMANDS[name]
-    assert option == "--output"
-    return experiments._plan(experiments._parser().parse_args(arguments))
-
-
-def test_each_file_has_its_command():
-    assert set(STORED) <= COMMANDS.keys()
-
-
-def test_the_commands_are_the_published_experiments(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)  # the folder of the cache is made
-    udl, noisy, clean = (plan(f"double-descent-{name}.json") for name in ("udl", "mnist1d", "mnist1d-clean"))
+def test_the_commands_are_the_published_experiments():
+    names = (f"double-descent-{name}.json" for name in ("udl", "mnist1d", "mnist1d-clean"))
+    udl, noisy, clean = map(settings_of, names)
     assert len(udl) == 28
     assert {(s.n_train, s.n_test, s.label_noise, s.epochs, s.alpha, s.beta) for s in udl} == {
         (4000, 4000, 0.15, 1000, 0.1, 0.9)
@@ -44,11 +32,10 @@ def test_the_commands_are_the_published_experiments(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", STORED)
-def test_stored_results(name, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_stored_results(name):
     assert (FOLDER / name).stat().st_size < 200_000
     stored = json.loads((FOLDER / name).read_text(encoding="utf-8"))
-    wanted = plan(name)
+    wanted = settings_of(name)
     assert [Setting(**run["setting"]) for run in stored["runs"]] == wanted
     for run, setting in zip(stored["runs"], wanted, strict=True):
         assert run["parameters"] == n_parameters(setting.width)
