@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks import machine, measure, ours
 from lib.double_descent import Setting, train
 from lib.experiments import UDL, UDL_WIDTHS
-from lib.sweeps import ONE_THREAD, sweep, try_to_write_into, write_atomically
+from lib.sweeps import WORKER, sweep, try_to_write_into, write_atomically
 
 RESULTS = Path(__file__).with_name("results.json")
 WIDTHS = (10, 40, 100, 200, 400)
@@ -136,24 +136,26 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=7, help="turns of each contender (%(default)s)")
     parser.add_argument("--output", type=Path, default=RESULTS, help="where the results are stored")
     options = parser.parse_args(arguments)
+    if options.rounds < 1:
+        parser.error(f"--rounds must be at least 1, got {options.rounds}")
     try:
         try_to_write_into(options.output.parent)
         results = benchmark(rounds=options.rounds, whole=options.whole)
-        print(report(results))
         write_atomically(options.output, (json.dumps(results, indent=1) + "\n").encode())
+        print(report(results))
     except OSError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def with_one_thread() -> None:
-    """Begin again with one BLAS thread and the kernel of this processor: NumPy asks when it is loaded."""
-    wanted = {k: v for k, v in os.environ.items() if k not in machine.FORCED_KERNEL} | ONE_THREAD
+def as_a_worker() -> None:
+    """Begin again in the environment of a sweep's processes, with the kernel of this processor."""
+    wanted = {k: v for k, v in os.environ.items() if k not in machine.FORCED_KERNEL} | WORKER
     if wanted != dict(os.environ):
         os.execve(sys.executable, [sys.executable, "-m", "benchmarks", *sys.argv[1:]], wanted)
 
 
 if __name__ == "__main__":
-    with_one_thread()
+    as_a_worker()
     sys.exit(main())

@@ -1,4 +1,7 @@
-"""Checks of arguments: each returns the value it was given, or says which argument is wrong and why."""
+"""Checks of arguments: each returns the value it was given, or says which argument is wrong and why.
+
+Of all of them, `name` is what the caller calls the argument; the message of the `ValueError` begins with it.
+"""
 
 from collections.abc import Callable, Collection, Iterator
 from functools import wraps

@@ -256,26 +256,10 @@ def mnist1d_steps(
     noise = nonnegative("noise", noise, ndim=0)
     correlated_noise = nonnegative("correlated_noise", correlated_noise, ndim=0)
 
-    templates = mnist1d_templates()
-    n, size = len(y), templates.shape[1]
-    width = size + high
-    u = np.empty((n, 3))
-    shift = np.empty(n, dtype=int)
-    normal = np.empty((n, 2, width))
-    for i in range(n):
-        u[i, :2] = rng.random_sample(2)
-        shift[i] = rng.randint(max_shift)
-        normal[i] = rng.standard_normal((2, width))
-        u[i, 2] = rng.random_sample()
-
-    # Coordinates in units of the template's.  The small number marks the digit, also where it is zero.
+    width = mnist1d_templates().shape[1] + high
+    u, shift, normal = _draws(len(y), width, max_shift, rng)
     zeros = low + (u[:, :1] * (high - low + 1)).astype(int)
-    position = np.arange(width) * (size - 1 + zeros) / (width - 1)
-    marked = np.pad(templates + 1e-8, ((0, 0), (0, 1)))
-    stretched = np.empty((n, width))
-    for digit in np.unique(y):
-        stretched[y == digit] = np.interp(position[y == digit], np.arange(size + 1), marked[digit])
-
+    stretched = _stretched(y, zeros, width)
     scaled = stretched * (1 + scale * (u[:, 1:2] - 0.5))
     columns = (np.arange(width) - shift[:, None]) % width
     shifted = np.take_along_axis(scaled, columns, axis=1)
@@ -290,6 +274,31 @@ def mnist1d_steps(
         "sheared": sheared,
         "sampled": _resample(sheared, length),
     }
+
+
+def _draws(
+    n: int, width: int, max_shift: int, rng: np.random.RandomState
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Draw, example by example, uniform numbers (n, 3), shifts (n,) and normal numbers (n, 2, width)."""
+    u, shift, normal = np.empty((n, 3)), np.empty(n, dtype=int), np.empty((n, 2, width))
+    for i in range(n):
+        u[i, :2] = rng.random_sample(2)
+        shift[i] = rng.randint(max_shift)
+        normal[i] = rng.standard_normal((2, width))
+        u[i, 2] = rng.random_sample()
+    return u, shift, normal
+
+
+def _stretched(y: NDArray, zeros: NDArray, width: int) -> NDArray:
+    """Read the templates of the classes, with zeros (n, 1) behind each, at `width` coordinates."""
+    # The small number marks the digit, also where it is zero.
+    marked = np.pad(mnist1d_templates() + 1e-8, ((0, 0), (0, 1)))
+    points = np.arange(marked.shape[1])
+    position = np.arange(width) * (marked.shape[1] - 2 + zeros) / (width - 1)
+    stretched = np.empty((len(y), width))
+    for digit in np.unique(y):
+        stretched[y == digit] = np.interp(position[y == digit], points, marked[digit])
+    return stretched
 
 
 def _smooth(x: NDArray, sigma: float) -> NDArray:

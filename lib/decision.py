@@ -580,7 +580,7 @@ def james_stein_risk(distance: ArrayLike, d: int, sigma: float = 1.0) -> NDArray
     >>> james_stein_risk([0.0], d=10).round(10)
     array([2.])
     """
-    distance = finite("distance", nonnegative("distance", distance))
+    distance = np.asarray(nonnegative("distance", distance))
     d, sigma = count("d", d, 3), positive("sigma", sigma, ndim=0)
     half = np.square(distance / sigma)[..., None] / 2
     # Below `low` the exponential is less than e^-50; the nodes go where the integrand is.

@@ -22,7 +22,7 @@ def line_features(x: ArrayLike) -> NDArray:
     Raises
     ------
     ValueError
-        If x holds a nan or an infinity, or is no vector.
+        If x is not finite, or is no vector.
 
     Examples
     --------
@@ -137,7 +137,7 @@ def relu_features(x: ArrayLike, Omega: ArrayLike) -> NDArray:
     Raises
     ------
     ValueError
-        If shapes do not fit, or an argument holds a nan.
+        If shapes do not fit, or an argument is not finite.
 
     Notes
     -----
@@ -207,7 +207,7 @@ def mse(theta: ArrayLike, X: ArrayLike, y: ArrayLike) -> NDArray:
     Raises
     ------
     ValueError
-        If shapes do not fit, or X or y holds a nan.
+        If shapes do not fit, or X or y is not finite.
 
     Notes
     -----
@@ -245,7 +245,7 @@ def mse_gradient(theta: ArrayLike, X: ArrayLike, y: ArrayLike) -> NDArray:
     Raises
     ------
     ValueError
-        If shapes do not fit, or X or y holds a nan.
+        If shapes do not fit, or X or y is not finite.
 
     Notes
     -----
@@ -280,7 +280,7 @@ def mse_hessian(X: ArrayLike) -> NDArray:
     Raises
     ------
     ValueError
-        If X is no matrix with at least one row, or holds a nan.
+        If X is no matrix with at least one row, or is not finite.
 
     Examples
     --------
@@ -314,7 +314,7 @@ def least_squares(X: ArrayLike, y: ArrayLike) -> NDArray:
     Raises
     ------
     ValueError
-        If shapes do not fit, or X or y holds a nan.
+        If shapes do not fit, or X or y is not finite.
 
     Notes
     -----
@@ -358,7 +358,7 @@ def least_squares_qr(X: ArrayLike, y: ArrayLike) -> NDArray:
     Raises
     ------
     ValueError
-        If shapes do not fit, X or y holds a nan, or the columns of an X depend on each other to working
+        If shapes do not fit, X or y is not finite, or the columns of an X depend on each other to working
         precision, as they must if n < p.
 
     Notes
@@ -410,7 +410,7 @@ def ridge(X: ArrayLike, y: ArrayLike, penalty: ArrayLike) -> NDArray:
     Raises
     ------
     ValueError
-        If shapes do not fit, an argument holds a nan, a penalty is negative, or the minimizer is not
+        If shapes do not fit, an argument is not finite, a penalty is negative, or the minimizer is not
         unique, as with penalty 0 and n < p.
 
     Notes
@@ -509,7 +509,7 @@ def lasso(
     Raises
     ------
     ValueError
-        If shapes do not fit, an argument holds a nan, a penalty is not positive, a column of X is zero,
+        If shapes do not fit, an argument is not finite, a penalty is not positive, a column of X is zero,
         or max_sweeps turns did not suffice.
 
     Notes

@@ -48,7 +48,7 @@ def squared_error(f: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
     Raises
     ------
     ValueError
-        If y is neither of the shape of f nor of its last axes, has no rows, or holds a nan.
+        If y is neither of the shape of f nor of its last axes, has no rows, or is not finite.
 
     Examples
     --------
@@ -165,7 +165,7 @@ def error_rate(f: NDArray, y: NDArray) -> NDArray:
     Raises
     ------
     ValueError
-        If y does not hold one class in 0 ... K-1 for each row of f, or f holds a nan.
+        If y does not hold one class in 0 ... K-1 for each row of f, or f is not finite.
 
     Examples
     --------

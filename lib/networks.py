@@ -56,7 +56,7 @@ def predictor(network: Layer, params: Tree) -> Callable[[NDArray, NDArray], NDAr
     -------
     Callable
         Function of theta (..., P) and x (n, d), or (..., n, d) with an input for each member of the
-        ensemble: the outputs, of shape (..., n, K).  It raises a `ValueError` if x holds a nan, or the
+        ensemble: the outputs, of shape (..., n, K).  It raises a `ValueError` if x is not finite, or the
         shapes do not fit.
 
     Examples
@@ -92,7 +92,7 @@ def objective(network: Layer, loss: Callable, params: Tree) -> tuple[Callable, C
     value, gradient : Callable
         Functions of theta (..., P), x (n, d) and y: the loss, of shape (...), and its gradient,
         of the shape of theta.  With leading axes, x (..., n, d) and y, each member of the ensemble
-        has its own data.  Both raise a `ValueError` if x or y holds a nan, or the shapes do not fit.
+        has its own data.  Both raise a `ValueError` if x or y is not finite, or the shapes do not fit.
     """
     unravel = unraveler(params)
 

@@ -102,7 +102,7 @@ def sgd(gradient: Gradient, theta: ArrayLike, alpha: Rate) -> Iterator[NDArray]:
     Raises
     ------
     ValueError
-        If alpha is negative, theta holds a nan, or the gradient's shape is not that of theta.
+        If alpha is negative, theta is not finite, or the gradient's shape is not that of theta.
 
     Notes
     -----
@@ -145,7 +145,7 @@ def momentum(gradient: Gradient, theta: ArrayLike, alpha: Rate, beta: ArrayLike 
     Raises
     ------
     ValueError
-        If alpha is negative, beta lies outside [0, 1), theta holds a nan, or the gradient's shape
+        If alpha is negative, beta lies outside [0, 1), theta is not finite, or the gradient's shape
         is not that of theta.
 
     Notes
@@ -192,7 +192,7 @@ def nesterov(gradient: Gradient, theta: ArrayLike, alpha: Rate, beta: ArrayLike 
     Raises
     ------
     ValueError
-        If alpha is negative, beta lies outside [0, 1), theta holds a nan, or the gradient's shape
+        If alpha is negative, beta lies outside [0, 1), theta is not finite, or the gradient's shape
         is not that of theta.
 
     Notes
@@ -327,7 +327,7 @@ def adamw(
     ------
     ValueError
         If alpha or decay is negative, beta or gamma lies outside [0, 1), eps is not positive, theta
-        holds a nan, or the gradient's shape is not that of theta.
+        is not finite, or the gradient's shape is not that of theta.
 
     Notes
     -----

@@ -4,6 +4,7 @@ A structure ("tree") is an array or a tuple of trees.  Leading axes of theta are
 shape (S, P) holds S settings of the same P parameters, and every model in this library accepts it.
 """
 
+import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -80,7 +81,9 @@ def ravel(tree: Tree, batch_ndim: int = 0) -> NDArray:
         raise ValueError(
             f"tree must have the same batch_ndim = {batch_ndim} leading axes in all arrays, but has {shapes}"
         )
-    return np.concatenate([array.reshape(*lead, -1) for array in arrays], axis=-1)
+    return np.concatenate(
+        [array.reshape(*lead, math.prod(array.shape[batch_ndim:])) for array in arrays], axis=-1
+    )
 
 
 def unraveler(tree: Tree) -> Callable[[NDArray], Tree]:

@@ -3,13 +3,13 @@
 import ast
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import matplotlib.pyplot as plt
 import numpy as np
 from cycler import cycler
 from IPython import get_ipython
-from IPython.display import Markdown
+from IPython.display import HTML, Markdown
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.collections import PathCollection
@@ -222,6 +222,33 @@ def decades(axis: Axis) -> None:
     superscript = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
     axis.set_major_formatter(lambda value, _: "10" + f"{np.log10(value):.0f}".translate(superscript))
     axis.set_minor_formatter("")
+
+
+def table(head: Iterable, rows: Iterable[Iterable], style: str = "dataframe") -> HTML:
+    """Show rows of texts or numbers under a head.
+
+    Parameters
+    ----------
+    head
+        Names of the columns.
+    rows
+        Entries of each row.
+    style
+        Classes of the table in the page's style sheet.
+
+    Returns
+    -------
+    HTML
+        The table.
+
+    Examples
+    --------
+    >>> table(["k", "error"], [[2, "0.5"]]).data
+    '<table class="dataframe"><tr><th>k</th><th>error</th></tr><tr><td>2</td><td>0.5</td></tr></table>'
+    """
+    cells = ["".join(f"<th>{name}</th>" for name in head)]
+    cells += ["".join(f"<td>{entry}</td>" for entry in row) for row in rows]
+    return HTML(f'<table class="{style}">{"".join(f"<tr>{row}</tr>" for row in cells)}</table>')
 
 
 def source(function: Callable) -> Markdown:

@@ -35,10 +35,12 @@ from tqdm import tqdm  # not tqdm.auto: in notebooks its bar ignores TQDM_DISABL
 
 from lib.checks import count
 
-# Read by OpenBLAS, OpenMP, MKL and Apple's library when a worker loads NumPy.
-ONE_THREAD = dict.fromkeys(
+# The environment of a worker.  One thread, for OpenBLAS, OpenMP, MKL and Apple's library.  And glibc is to
+# keep the memory of arrays that are gone: else a step gives it back to the system, and gets it anew page by
+# page.
+WORKER = dict.fromkeys(
     ["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"], "1"
-)
+) | {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**28)}
 LIB = Path(__file__).resolve().parent
 _MISSING = object()
 
@@ -242,7 +244,7 @@ def _executor(jobs: int | None) -> Iterator[Executor]:
     if hasattr(backend, "client"):
         executor, stop = backend.client.get_executor(pure=False), {"wait": False}
     else:
-        executor = ProcessPoolExecutor(jobs, env=ONE_THREAD, initializer=end_with, initargs=(os.getpid(),))
+        executor = ProcessPoolExecutor(jobs, env=WORKER, initializer=end_with, initargs=(os.getpid(),))
         stop = {"kill_workers": True}
     try:
         yield executor

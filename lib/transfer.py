@@ -82,7 +82,9 @@ def ridge_towards(X: ArrayLike, y: ArrayLike, penalty: ArrayLike, source: ArrayL
 def _with_source(X: ArrayLike, y: ArrayLike, source: ArrayLike) -> tuple[NDArray, NDArray, NDArray]:
     """Return the three as arrays whose shapes fit: (..., n, p), (..., n), (..., p)."""
     X, y, source = finite("X", X), finite("y", y), finite("source", source)
-    if X.ndim < 2 or X.size == 0 or source.ndim == 0 or source.shape[-1] != X.shape[-1]:
+    if X.ndim < 2 or X.size == 0:
+        raise ValueError(f"X must have shape (..., n, p), with rows and columns, but it is {X.shape}")
+    if source.ndim == 0 or source.shape[-1] != X.shape[-1]:
         raise ValueError(f"source must end in the columns of X, {X.shape}, but it is {source.shape}")
     if y.shape[-1:] != X.shape[-2:-1]:
         raise ValueError(f"y must end in the rows of X, {X.shape}, but it is {y.shape}")
@@ -118,7 +120,7 @@ def ridge_filter(s: ArrayLike, penalty: ArrayLike) -> NDArray:
     >>> ridge_filter([0.0, 1.0, 3.0], penalty=1.0)
     array([0. , 0.5, 0.9])
     """
-    square, penalty = finite("s", nonnegative("s", s)) ** 2, nonnegative("penalty", penalty)
+    square, penalty = np.square(nonnegative("s", s)), nonnegative("penalty", penalty)
     if broadcasting(s=square, penalty=penalty) != square.shape:
         raise ValueError(
             f"penalty must broadcast to the shape of s, {square.shape}, but is {np.shape(penalty)}"
@@ -160,7 +162,7 @@ def descent_filter(s: ArrayLike, n: int, alpha: float, steps: int) -> NDArray:
     array([0.  , 0.75])
     """
     n, steps, alpha = count("n", n), count("steps", steps, low=0), nonnegative("alpha", alpha, ndim=0)
-    return 1 - (1 - 2 * alpha * finite("s", nonnegative("s", s)) ** 2 / n) ** steps
+    return 1 - (1 - 2 * alpha * np.square(nonnegative("s", s)) / n) ** steps
 
 
 @representable("X", "delta", "sigma", "source_covariance")
@@ -206,7 +208,9 @@ def transfer_risk(
     TransferRisk(distance=1.0, source=0.0, noise=0.5)
     """
     X, delta, sigma = finite("X", X), finite("delta", delta), nonnegative("sigma", sigma, ndim=0)
-    if X.ndim != 2 or X.size == 0 or delta.shape != X.shape[1:]:
+    if X.ndim != 2 or X.size == 0:
+        raise ValueError(f"X must be a matrix with rows and columns, but its shape is {X.shape}")
+    if delta.shape != X.shape[1:]:
         raise ValueError(f"delta must have one entry for each column of X, {X.shape}, but is {delta.shape}")
     p = X.shape[1]
     C = np.zeros((p, p)) if source_covariance is None else finite("source_covariance", source_covariance)

@@ -103,8 +103,9 @@ def explorer(
         if len(values) == len(choices):
             with plt.rc_context(FRAME):
                 figure = draw(*values)
-            drawn.append({"description": describe(*values), "axes": _summary(figure)})
-            return ipw.HTML(svg(figure, describe(*values)), **shared)
+            description = describe(*values)
+            drawn.append({"description": description, "axes": _summary(figure)})
+            return ipw.HTML(svg(figure, description), **shared)
         inner = [pictures((*values, value)) for value in choices[len(values)].values]
         stack = ipw.Stack(inner, selected_index=sliders[len(values)].index, layout=plain.layout)
         ipw.jslink((sliders[len(values)], "index"), (stack, "selected_index"))

@@ -55,13 +55,13 @@ def test_a_run_from_the_shell_stores_what_it_prints(results, monkeypatch, tmp_pa
     assert capsys.readouterr().out.strip() == benchmarks.report(results).strip()
 
 
-def test_it_begins_again_with_one_thread_and_the_kernel_of_the_processor(monkeypatch):
+def test_it_begins_again_as_a_worker_with_the_kernel_of_the_processor(monkeypatch):
     begun = []
     monkeypatch.setattr(os, "execve", lambda program, arguments, environment: begun.append(environment))
     monkeypatch.setattr(sys, "argv", ["benchmarks", "--whole"])
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Nehalem")
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
-    benchmarks.with_one_thread()
+    benchmarks.as_a_worker()
     (environment,) = begun
     assert "OPENBLAS_CORETYPE" not in environment
     assert environment["OPENBLAS_NUM_THREADS"] == "1"
@@ -69,7 +69,7 @@ def test_it_begins_again_with_one_thread_and_the_kernel_of_the_processor(monkeyp
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    benchmarks.with_one_thread()
+    benchmarks.as_a_worker()
     assert len(begun) == 1
 
 
