@@ -75,6 +75,8 @@ def dumps(notebook: NotebookNode) -> str:
 def write(path: Path, text: str) -> None:
     """Replace a file in one step, so that an interruption leaves either the old or the new one.
 
+    What is unfinished has a fixed name: a second writer is refused, and the next refresh removes it.
+
     Raises
     ------
     OSError

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import sys
 import psutil
 import pytest
 
+from benchmarks import machine
 from tools import matrix
 from tools.matrix import CONFIGURATIONS, Configuration
 from tools.notebooks import ROOT, find_all
@@ -77,6 +79,10 @@ def test_only_the_varied_packages_lose_their_pins():
     assert len(oldest) == len(newest) == len(text.splitlines())
 
 
+@pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "AMD64") or machine.kernel() == "unknown",
+    reason="these are kernels of OpenBLAS for x86-64",
+)
 @pytest.mark.parametrize(("kernel", "threads"), [("Nehalem", 1), ("Sandybridge", 2)])
 def test_the_kernel_that_runs_is_the_one_that_is_asked_for(kernel, threads, monkeypatch):
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
