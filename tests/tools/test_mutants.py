@@ -1,9 +1,14 @@
 """The planted faults can be planted, and the chapters that must notice them exist."""
 
-import pytest
+import inspect
 
-from tools.mutants import Verdict, lines_at_risk, read_mutants, report
-from tools.notebooks import ROOT, find_all
+import pytest
+from nbformat.v4 import new_code_cell, new_output
+from notebook_parts import notebook
+
+from lib.claims import check
+from tools.mutants import Verdict, covered_lines, lines_at_risk, make_copy, read_mutants, report
+from tools.notebooks import ROOT, dumps, find_all
 
 
 @pytest.mark.parametrize("mutant", read_mutants(), ids=lambda mutant: mutant["name"])
@@ -65,3 +70,14 @@ def test_the_report_counts_survivors_and_names_a_chapter_that_sleeps():
     assert text.endswith("not noticed by 02-initialization, which must: in a chapter")
     del found["fault 0"]
     assert not report(found, {})[1]
+
+
+def test_the_lines_that_the_kernel_of_a_chapter_runs_are_known(tmp_path):
+    copy = make_copy(tmp_path / "copy")
+    said = new_output("stream", name="stdout", text="✓ one (to within 0.1)\n")
+    source = "from lib.claims import check\n\ncheck('one', 1, 1, atol=0.1)"
+    tiny = notebook(new_code_cell(source, id="cell", outputs=[said], execution_count=1))
+    (copy / "chapters/tiny.ipynb").write_text(dumps(tiny), encoding="utf-8")
+    found = covered_lines("chapters/tiny.ipynb", copy)["lib/claims.py"]
+    lines, start = inspect.getsourcelines(check)
+    assert start + len(lines) - 1 in found
