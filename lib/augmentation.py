@@ -76,7 +76,7 @@ def scale(low: float, high: float) -> Transform:
     Raises
     ------
     ValueError
-        If not 0 < low <= high.
+        If not 0 < low <= high, or one of them is not finite.
 
     Examples
     --------
@@ -108,7 +108,7 @@ def shear(most: float) -> Transform:
     Raises
     ------
     ValueError
-        If most is negative.
+        If most is negative or not finite.
 
     Examples
     --------
@@ -143,7 +143,7 @@ def jitter(eta: float) -> Transform:
     Raises
     ------
     ValueError
-        If eta is negative.
+        If eta is negative or not finite.
 
     Examples
     --------

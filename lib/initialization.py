@@ -51,7 +51,7 @@ def variance(d_out: int, d_in: int, gain: float = 2**0.5, mode: str = "fan_in") 
     Raises
     ------
     ValueError
-        If a size is no positive whole number, gain is not positive, or mode is unknown.
+        If a size is no positive whole number, gain is not positive or not finite, or mode is unknown.
 
     Notes
     -----
@@ -131,7 +131,7 @@ def independent(gain: float = 2**0.5, mode: str = "fan_in", distribution: str = 
     Raises
     ------
     ValueError
-        If gain is not positive, or mode or distribution is unknown.
+        If gain is not positive or not finite, or mode or distribution is unknown.
 
     Examples
     --------
@@ -170,7 +170,7 @@ def orthogonal(gain: float = 1.0) -> Initializer:
     Raises
     ------
     ValueError
-        If gain is not positive.
+        If gain is not positive or not finite.
 
     Notes
     -----

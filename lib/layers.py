@@ -155,7 +155,7 @@ def dropout(rate: float, rng: np.random.Generator) -> Layer:
     Raises
     ------
     ValueError
-        If rate lies outside [0, 1), or rng is no generator.
+        If rate lies outside [0, 1) or is not finite, or rng is no generator.
 
     Notes
     -----

@@ -69,7 +69,7 @@ def predictor(network: Layer, params: Tree) -> Callable[[NDArray, NDArray], NDAr
     <BLANKLINE>
            [[5.]]])
     """
-    unravel = unraveler(params)
+    unravel = unraveler(params, "params")
     return _named(lambda theta, x: network.apply(unravel(theta), _inputs(theta, x))[0])
 
 
@@ -94,7 +94,7 @@ def objective(network: Layer, loss: Callable, params: Tree) -> tuple[Callable, C
         of the shape of theta.  With leading axes, x (..., n, d) and y, each member of the ensemble
         has its own data.  Both raise a `ValueError` if x or y is not finite, or the shapes do not fit.
     """
-    unravel = unraveler(params)
+    unravel = unraveler(params, "params")
 
     @_named
     def value(theta: NDArray, x: NDArray, y: NDArray) -> NDArray:

@@ -52,7 +52,7 @@ def step_decay(alpha: ArrayLike, every: int, factor: float = 0.1) -> Schedule:
     Raises
     ------
     ValueError
-        If alpha is negative, every < 1, or factor lies outside [0, 1).
+        If alpha is negative or not finite, every < 1, or factor lies outside [0, 1) or is not finite.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def inverse_time(alpha: ArrayLike, tau: float) -> Schedule:
     Raises
     ------
     ValueError
-        If alpha is negative or tau is not positive.
+        If alpha is negative, tau is not positive, or one of them is not finite.
 
     Notes
     -----
@@ -118,7 +118,7 @@ def cosine(alpha: ArrayLike, n_steps: int) -> Schedule:
     Raises
     ------
     ValueError
-        If alpha is negative or n_steps < 1.
+        If alpha is negative or not finite, or n_steps < 1.
 
     Notes
     -----
