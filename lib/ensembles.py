@@ -57,8 +57,8 @@ def linear_model(features: Callable[[NDArray], NDArray], penalty: ArrayLike = 0.
     Raises
     ------
     ValueError
-        If the penalty is negative or not finite; the fit raises one if its minimizer is not unique, or if x, y
-        or x_new is not finite or their shapes do not fit.
+        If the penalty is negative or not finite; the fit raises one if its minimizer is not unique, x, y or
+        x_new is not finite, or their shapes do not fit.
 
     Examples
     --------
@@ -84,11 +84,11 @@ def linear_model(features: Callable[[NDArray], NDArray], penalty: ArrayLike = 0.
 
 
 def _examples(x: ArrayLike, y: ArrayLike) -> tuple[NDArray, NDArray]:
-    """Return the inputs, of shape (n,) or (S, n), and the responses, of shape (..., n), as arrays that fit."""
+    """Return the inputs, of shape (n,) or (S, n), and the responses, (..., n), as arrays that fit."""
     x, y = finite("x", x), finite("y", y)
     if x.size == 0 or not 0 < x.ndim <= y.ndim or y.shape[y.ndim - x.ndim :] != x.shape:
         raise ValueError(
-            f"y must have the shape of x, or end in it, with an example at least, but x is {x.shape}, y {y.shape}"
+            f"y must end in the shape of x, with an example at least, but x is {x.shape}, y {y.shape}"
         )
     return x, y
 

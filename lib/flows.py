@@ -99,8 +99,8 @@ def hessian_vector(gradient: Gradient, theta: ArrayLike, v: ArrayLike) -> NDArra
     Notes
     -----
     Squire and Trapp (1998).  The complex step has no cancellation, so h may be so small that its error is
-    nothing.  v is measured in units of the power of two next to its largest entry: that is exact, and keeps h v
-    from leaving floating point, however large or small v is.
+    nothing.  v is measured in units of the power of two next to its largest entry: that is exact, and h v
+    stays within floating point, however large or small v is.
 
     Examples
     --------

@@ -291,6 +291,7 @@ def power_loss(theta: ArrayLike, theta_hat: ArrayLike, q: float) -> NDArray:
     return absolute_loss(theta, theta_hat) ** q
 
 
+@representable("theta", "theta_hat")
 def zero_one_loss(theta: ArrayLike, theta_hat: ArrayLike, width: float = 0.0) -> NDArray:
     r"""Loss that counts misses: one if the estimate is further than `width` from the truth, else zero.
 
