@@ -102,7 +102,7 @@ def unraveler(tree: Tree, name: str = "tree") -> Callable[[NDArray], Tree]:
     -------
     Callable
         unravel(theta), with theta of shape (..., P): a tree of views into theta, each of shape
-        ``(..., *own)``.  It raises a `ValueError` if the last axis of theta is not P.
+        ``(..., *own)``.  It raises a `ValueError` if theta holds no numbers or its last axis is not P.
 
     Raises
     ------
@@ -118,6 +118,7 @@ def unraveler(tree: Tree, name: str = "tree") -> Callable[[NDArray], Tree]:
     cuts = np.cumsum([0, *map(math.prod, shapes)]).tolist()
 
     def unravel(theta: NDArray) -> Tree:
+        theta = numbers("theta", theta)
         if theta.shape[-1:] != (cuts[-1],):
             raise ValueError(
                 f"theta must end in the {cuts[-1]} entries of {name}, but its shape is {theta.shape}"

@@ -201,8 +201,7 @@ def outcome(case: Case, name: str, value: object) -> list[np.ndarray] | None:
         assert [array.shape for array in answer] == case.shape(**arguments)
         assert all(map(is_finite, answer)) or (name in case.loose and is_wild(value))
     elif isinstance(error, ValueError):
-        named = "params|tree" if name == "params" else name  # a tree is what the type of params is called
-        assert re.search(rf"\b({named})\b", str(error)), f"{name} is not named: {error}"
+        assert re.search(rf"\b{name}\b", str(error)), f"{name} is not named: {error}"
     return answer
 
 
