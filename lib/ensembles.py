@@ -70,12 +70,12 @@ def linear_model(features: Callable[[NDArray], NDArray], penalty: ArrayLike = 0.
     """
     penalty = nonnegative("penalty", penalty)
 
-    @representable("x", "y")
-    def solve(x: NDArray, y: NDArray) -> NDArray:
-        return ridge(features(x), y, penalty)
-
     def fit(x: NDArray, y: NDArray) -> Callable[[NDArray], NDArray]:
-        theta = solve(*_examples(x, y))
+        x, y = _examples(x, y)
+        try:
+            theta = ridge(features(x), y, penalty)
+        except ValueError as error:
+            raise ValueError(f"x, y must have one fit that is finite, but: {error}") from error
         return representable("x_new")(
             lambda x_new: np.matvec(features(finite("x_new", x_new, ndim=1)), theta)
         )
