@@ -151,7 +151,7 @@ def distribution(name: str, value: ArrayLike) -> NDArray:
     array([0.25, 0.75])
     """
     array = real(name, value)
-    # What is far above one, and not by round-off, comes not as far as the sum, which cannot overflow then.
+    # What is far above one does not reach the sum, which cannot overflow then; a little may be round-off.
     if array.ndim == 0 or np.any((array < 0) | (array > 2)) or np.any(np.abs(array.sum(axis=-1) - 1) > 1e-9):
         raise ValueError(f"{name} must hold probabilities that sum to one, but it is {value}")
     return array

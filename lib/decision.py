@@ -55,7 +55,7 @@ def binomial(n: int, theta: ArrayLike) -> NDArray:
     n = count("n", n, 1, 500)
     theta = real("theta", theta)[..., None]
     if theta.dtype == np.float32:
-        theta = theta.astype(float)  # whose range the ways to choose 100 of 200 leave
+        theta = theta.astype(float)  # which can hold the number of ways to choose 100 of 200
     if np.any((theta < 0) | (theta > 1)):
         raise ValueError(f"theta must lie in [0, 1], but it is {theta[..., 0]}")
     k = np.arange(n + 1)

@@ -277,7 +277,7 @@ def early_stopping(
     score
         theta -> s, of shape (...), less is better: a loss on validation data.
     patience
-        Steps to wait for an improvement, at least `every`: else it would never be looked for.
+        Steps to wait for an improvement, at least `every`: else none would be looked for.
     max_steps
         Stop there at the latest.
     every
