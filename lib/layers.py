@@ -39,7 +39,10 @@ def _checked(ndim: int = 0) -> Callable:
             init, apply = make(*args, **kwargs)
 
             def checked(params: tuple, h: NDArray) -> tuple:
-                h = numbers("h", h)
+                if not (
+                    isinstance(h, np.ndarray) and h.dtype.char in "df"
+                ):  # in every step they are, at once
+                    h = numbers("h", h)
                 try:
                     if h.ndim < ndim:
                         raise ValueError(f"it needs {ndim} axes at least")

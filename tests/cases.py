@@ -873,6 +873,17 @@ case(
     every=1,
     seed=0,
 )
+case(
+    published.checked,
+    lambda **_: [],
+    call=lambda **given: published.checked(published.Baseline("residual")._replace(**given)) and (),
+    free="steps every",
+    model="logistic",
+    members=2,
+    steps=2,
+    every=1,
+    seed=0,
+)
 case(published.redrawn_labels, lambda n_test: [(4000,)], n_test=10)
 case(
     published.baseline_network,
