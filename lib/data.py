@@ -234,7 +234,7 @@ def mnist1d_steps(
     Raises
     ------
     ValueError
-        If y holds no classes, rng is no `RandomState`, or a knob is out of its range or not finite.
+        If y holds no classes, rng is no such generator, or a knob is out of its range or not finite.
 
     Notes
     -----
