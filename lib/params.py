@@ -43,8 +43,6 @@ def leaves(tree: Tree, name: str = "tree") -> Iterator[NDArray]:
     if isinstance(tree, tuple):
         for branch in tree:
             yield from leaves(branch, name)
-    elif type(tree) is np.ndarray and tree.dtype.char in "df":  # in every step, and at once
-        yield tree
     else:
         yield numbers(name, tree)
 
