@@ -1,18 +1,33 @@
 r"""Augmentation: random changes of an input that leave its label true.
 
 A *transform* is a pure function (x, rng) -> x_new of the shape of x, (..., n, d): n signals of d coordinates.
-It draws anew for every signal and leaves x as it is.  `augmented` applies one to every batch of a stream, so
-that no epoch sees the same inputs twice.
+It draws anew for every signal, leaves x as it is, and raises a `ValueError` if x is no array of such numbers
+or rng no generator.  `augmented` applies one to every batch of a stream, so that no epoch sees the same
+inputs twice.
 """
 
 from collections.abc import Callable, Iterator
+from functools import wraps
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lib.checks import count, finite, generator, nonnegative
+from lib.checks import count, finite, generator, nonnegative, numbers
 
 Transform = Callable[[NDArray, np.random.Generator], NDArray]
+
+
+def _checked(transform: Transform) -> Transform:
+    """Have a transform look at its arguments first; what is not finite comes out not finite."""
+
+    @wraps(transform)
+    def checked(x: NDArray, rng: np.random.Generator) -> NDArray:
+        x = numbers("x", x)
+        if x.ndim == 0 or x.shape[-1] == 0:
+            raise ValueError(f"x must have shape (..., n, d), d at least 1, but it is {x.shape}")
+        return transform(x, generator("rng", rng))
+
+    return checked
 
 
 def shift(left: int, right: int, *, wrap: bool = False) -> Transform:
@@ -50,6 +65,7 @@ def shift(left: int, right: int, *, wrap: bool = False) -> Transform:
     """
     left, right = count("left", left, low=0), count("right", right, low=0)
 
+    @_checked
     def transform(x: NDArray, rng: np.random.Generator) -> NDArray:
         d = x.shape[-1]
         place = np.arange(d) - rng.integers(-left, right + 1, size=(*x.shape[:-1], 1))
@@ -76,7 +92,7 @@ def scale(low: float, high: float) -> Transform:
     Raises
     ------
     ValueError
-        If not 0 < low <= high.
+        If not 0 < low <= high, or one of them is not finite.
 
     Examples
     --------
@@ -86,7 +102,7 @@ def scale(low: float, high: float) -> Transform:
     low, high = finite("low", low, ndim=0).item(), finite("high", high, ndim=0).item()
     if not 0 < low <= high:
         raise ValueError(f"low must be positive and not above high, but they are {low} and {high}")
-    return lambda x, rng: x * rng.uniform(low, high, size=(*x.shape[:-1], 1))
+    return _checked(lambda x, rng: x * rng.uniform(low, high, size=(*x.shape[:-1], 1)))
 
 
 def shear(most: float) -> Transform:
@@ -108,7 +124,7 @@ def shear(most: float) -> Transform:
     Raises
     ------
     ValueError
-        If most is negative.
+        If most is negative or not finite.
 
     Examples
     --------
@@ -118,6 +134,7 @@ def shear(most: float) -> Transform:
     most = nonnegative("most", most, ndim=0)
     finite("most", 2 * most)  # the length of the interval
 
+    @_checked
     def transform(x: NDArray, rng: np.random.Generator) -> NDArray:
         line = np.linspace(-0.5, 0.5, x.shape[-1])
         return x + rng.uniform(-most, most, size=(*x.shape[:-1], 1)) * line
@@ -143,7 +160,7 @@ def jitter(eta: float) -> Transform:
     Raises
     ------
     ValueError
-        If eta is negative.
+        If eta is negative or not finite.
 
     Examples
     --------
@@ -151,7 +168,7 @@ def jitter(eta: float) -> Transform:
     array([[1., 3.]])
     """
     eta = nonnegative("eta", eta, ndim=0)
-    return lambda x, rng: x + eta * rng.normal(size=x.shape)
+    return _checked(lambda x, rng: x + eta * rng.normal(size=x.shape))
 
 
 def chain(*transforms: Transform) -> Transform:

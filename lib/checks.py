@@ -36,6 +36,8 @@ def numbers(name: str, value: ArrayLike) -> NDArray:
     >>> numbers("f", [1, float("nan")])
     array([ 1., nan])
     """
+    if type(value) is np.ndarray and value.dtype.char in "df":  # as a rule, and then at once
+        return value
     array = as_array(name, value)
     if array.dtype.kind not in "fc" or array.dtype.char in "eg":
         if array.dtype.kind not in "biuf":
@@ -151,7 +153,7 @@ def distribution(name: str, value: ArrayLike) -> NDArray:
     array([0.25, 0.75])
     """
     array = real(name, value)
-    # No entry above one comes as far as the sum, which cannot overflow then.
+    # What is far above one does not reach the sum, which cannot overflow then; a little may be round-off.
     if array.ndim == 0 or np.any((array < 0) | (array > 2)) or np.any(np.abs(array.sum(axis=-1) - 1) > 1e-9):
         raise ValueError(f"{name} must hold probabilities that sum to one, but it is {value}")
     return array

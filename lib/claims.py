@@ -1,5 +1,6 @@
 """Claims that a chapter makes and checks in the open."""
 
+import math
 from decimal import Decimal, InvalidOperation
 
 import numpy as np
@@ -144,9 +145,13 @@ def _number(name: str, text: str) -> Decimal:
         number = Decimal(text)
     except (InvalidOperation, TypeError, ValueError):
         raise ValueError(f"{name} must be a number in digits, but it is {text!r}") from None
-    if not isinstance(text, str) or not number.is_finite():
+    if not isinstance(text, str) or not (number.is_finite() and _fits(number) and _fits(_last_digit(number))):
         raise ValueError(f"{name} must be a finite number in digits, but it is {text!r}")
     return number
+
+
+def _fits(number: Decimal) -> bool:
+    return math.isfinite(float(number))
 
 
 def _last_digit(number: Decimal) -> Decimal:

@@ -234,7 +234,7 @@ def mnist1d_steps(
     Raises
     ------
     ValueError
-        If y holds no classes, or a knob is out of its range.
+        If y holds no classes, rng is no such generator, or a knob is out of its range or not finite.
 
     Notes
     -----

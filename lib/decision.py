@@ -44,7 +44,7 @@ def binomial(n: int, theta: ArrayLike) -> NDArray:
     Raises
     ------
     ValueError
-        If n is no whole number in 1 ... 500, or theta leaves [0, 1].
+        If n is no whole number in 1 ... 500, or theta leaves [0, 1] or is not finite.
 
     Examples
     --------
@@ -54,6 +54,8 @@ def binomial(n: int, theta: ArrayLike) -> NDArray:
     """
     n = count("n", n, 1, 500)
     theta = real("theta", theta)[..., None]
+    if theta.dtype == np.float32:
+        theta = theta.astype(float)  # which can hold the number of ways to choose 100 of 200
     if np.any((theta < 0) | (theta > 1)):
         raise ValueError(f"theta must lie in [0, 1], but it is {theta[..., 0]}")
     k = np.arange(n + 1)
@@ -82,7 +84,7 @@ def beta_rule(n: int, a: float, b: float) -> NDArray:
     Raises
     ------
     ValueError
-        If n is no whole number above 0, or a or b is negative.
+        If n is no whole number above 0, or a or b is negative or not finite.
 
     Notes
     -----
@@ -267,7 +269,7 @@ def bayes_risk(risk: ArrayLike, prior: ArrayLike) -> NDArray:
     Raises
     ------
     ValueError
-        If prior is no distribution, or risk has not one entry for each of its parameters.
+        If prior is no distribution, or risk has not one entry for each of its parameters or is not finite.
 
     Notes
     -----
@@ -388,7 +390,8 @@ def bayes_rule(
     Raises
     ------
     ValueError
-        If shapes do not fit, or an argument that should holds no distributions.
+        If shapes do not fit, an argument that should holds no distributions, or theta or a candidate is not
+        finite.
 
     Examples
     --------
@@ -426,7 +429,7 @@ def least_squares_risk(X: ArrayLike, sigma: float) -> float:
     Raises
     ------
     ValueError
-        If X is no matrix, its columns are dependent, or sigma is negative.
+        If X is no matrix, its columns are dependent, sigma is negative, or a number is not finite.
 
     Notes
     -----
@@ -472,7 +475,8 @@ def least_norm_risk(n: ArrayLike, p: ArrayLike, sigma: ArrayLike, norm: ArrayLik
     Raises
     ------
     ValueError
-        If n or p is no whole number above 0, or sigma or norm is negative.
+        If n or p is no whole number above 0, sigma or norm is negative or not finite, or shapes do not
+        broadcast.
 
     Notes
     -----
@@ -569,11 +573,16 @@ def james_stein_risk(distance: ArrayLike, d: int, sigma: float = 1.0) -> NDArray
     Raises
     ------
     ValueError
-        If distance is negative, d is no whole number above 2, or sigma is not positive.
+        If distance is negative, d is no whole number above 2, sigma is not positive, or a number is not
+        finite.
 
     Notes
     -----
-    The integral is the expectation of sigma squared over the squared norm of x.
+    The integral is the expectation of sigma squared over the squared norm of x.  What is computed is the risk
+    with this integral by parts, because nothing cancels there, however large d is:
+
+    .. math:: R(\theta) = 2 \sigma^2 + (d - 2) \|\theta\|^2 \int_0^1 v^{d-1}
+              e^{-(1 - v^2) \|\theta\|^2 / 2\sigma^2} \,dv
 
     Examples
     --------
@@ -583,10 +592,12 @@ def james_stein_risk(distance: ArrayLike, d: int, sigma: float = 1.0) -> NDArray
     distance = np.asarray(nonnegative("distance", distance))
     d, sigma = count("d", d, 3), positive("sigma", sigma, ndim=0)
     half = np.square(distance / sigma)[..., None] / 2
-    # Below `low` the exponential is less than e^-50; the nodes go where the integrand is.
-    low = np.sqrt(np.maximum(1 - 50 / np.maximum(half, 50), 0))
+    # The nodes go where the integrand is: beyond w = 1 - v = `far` the exponential, or the power, is below
+    # e^-50.  Near 1, where large d has all of it, v would have lost the digits that w still has.
+    share = 50 / np.maximum(half, 50)
+    far = np.minimum(share / (1 + np.sqrt(1 - share)), -np.expm1(-50 / (d - 1)))
     nodes, weights = np.polynomial.legendre.leggauss(100)
-    v = low + (1 - low) * (nodes + 1) / 2
-    integrand = v ** (d - 3) * np.exp(-half * (1 - v**2))
-    integral = (weights * integrand).sum(axis=-1) * (1 - low[..., 0]) / 2
-    return sigma**2 * (d - (d - 2) ** 2 * integral)
+    w = far * (nodes + 1) / 2
+    integrand = np.exp((d - 1) * np.log1p(-w) - half * w * (2 - w))
+    integral = (weights * integrand).sum(axis=-1) * far[..., 0] / 2
+    return sigma**2 * (2 + (d - 2) * 2 * half[..., 0] * integral)

@@ -79,7 +79,7 @@ def checked(setting: Setting) -> Setting:
     Raises
     ------
     ValueError
-        If an entry is out of its range.
+        If an entry is out of its range or not finite.
     """
     sizes = ("width", "members", "n_train", "n_test", "epochs", "batch_size")
     setting = setting._replace(

@@ -57,7 +57,8 @@ def linear_model(features: Callable[[NDArray], NDArray], penalty: ArrayLike = 0.
     Raises
     ------
     ValueError
-        If the penalty is negative; the fit raises one if its minimizer is not unique.
+        If the penalty is negative or not finite; the fit raises one if its minimizer is not unique, x, y or
+        x_new is not finite, or their shapes do not fit.
 
     Examples
     --------
@@ -70,10 +71,26 @@ def linear_model(features: Callable[[NDArray], NDArray], penalty: ArrayLike = 0.
     penalty = nonnegative("penalty", penalty)
 
     def fit(x: NDArray, y: NDArray) -> Callable[[NDArray], NDArray]:
-        theta = ridge(features(x), y, penalty)
-        return lambda x_new: np.matvec(features(x_new), theta)
+        x, y = _examples(x, y)
+        try:
+            theta = ridge(features(x), y, penalty)
+        except ValueError as error:
+            raise ValueError(f"x, y must have one fit that is finite, but: {error}") from error
+        return representable("x_new")(
+            lambda x_new: np.matvec(features(finite("x_new", x_new, ndim=1)), theta)
+        )
 
     return fit
+
+
+def _examples(x: ArrayLike, y: ArrayLike) -> tuple[NDArray, NDArray]:
+    """Return the inputs, of shape (n,) or (S, n), and the responses, (..., n), as arrays that fit."""
+    x, y = finite("x", x), finite("y", y)
+    if x.size == 0 or not 0 < x.ndim <= y.ndim or y.shape[y.ndim - x.ndim :] != x.shape:
+        raise ValueError(
+            f"y must end in the shape of x, with an example at least, but x is {x.shape}, y {y.shape}"
+        )
+    return x, y
 
 
 def nearest_neighbours(k: int) -> Fit:
@@ -94,7 +111,8 @@ def nearest_neighbours(k: int) -> Fit:
     Raises
     ------
     ValueError
-        If k is no positive whole number; the fit raises one if k > n.
+        If k is no positive whole number; the fit raises one if k > n, or if x, y or x_new is not finite or
+        their shapes do not fit.
 
     Examples
     --------
@@ -105,11 +123,13 @@ def nearest_neighbours(k: int) -> Fit:
     k = count("k", k)
 
     def fit(x: NDArray, y: NDArray) -> Callable[[NDArray], NDArray]:
+        x, y = _examples(x, y)
         if k > x.shape[-1]:
             raise ValueError(f"k must be at most the number of examples in x, {x.shape[-1]}, but it is {k}")
 
+        @representable("x", "y", "x_new")
         def predict(x_new: NDArray) -> NDArray:
-            distance = np.abs(x_new[:, None] - x[..., None, :])
+            distance = np.abs(finite("x_new", x_new, ndim=1)[:, None] - x[..., None, :])
             nearest = np.argsort(distance, axis=-1, kind="stable")[..., :k]
             lead = (1,) * (y.ndim + 1 - nearest.ndim)
             return np.take_along_axis(y[..., None, :], nearest.reshape(*lead, *nearest.shape), -1).mean(-1)
@@ -368,7 +388,8 @@ def cross_validation(fit: Fit, x: NDArray, y: NDArray, n_folds: int, rng: np.ran
     Raises
     ------
     ValueError
-        If x is no vector, y does not end in its length, n_folds lies outside 2 ... n, or rng is no generator.
+        If x is no vector, y does not end in its length, one of them is not finite, n_folds lies outside
+        2 ... n, or rng is no generator.
 
     Notes
     -----

@@ -71,8 +71,8 @@ def main(arguments: list[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code: 0, or 1 if a run failed or a file cannot be written, or 130 if Ctrl-C stopped it.  Wrong
-        arguments exit with 2.
+        Exit code: 0, or 1 if a run failed or its result could not be stored, or 130 if Ctrl-C stopped it.
+        Wrong arguments, such as a folder into which nothing can be written, are found before the work: 2.
     """
     options = _parser().parse_args(arguments)
     experiment = EXPERIMENTS[options.experiment]
@@ -106,8 +106,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m lib.sweeps", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(required=True, dest="experiment", metavar="experiment")
-    codes = "Exit codes: 0, all is trained; 1, a run failed or a file cannot be written; 2, wrong arguments; "
-    codes += "130, interrupted."
+    codes = "Exit codes: 0, all is trained; 1, a run failed or its result could not be stored; 2, wrong "
+    codes += "arguments, such as a folder into which nothing can be written; 130, interrupted."
     descent = commands.add_parser(
         "double-descent",
         help="errors of networks of many widths, trained on labels of which some are wrong",

@@ -99,7 +99,8 @@ def hessian_vector(gradient: Gradient, theta: ArrayLike, v: ArrayLike) -> NDArra
     Notes
     -----
     Squire and Trapp (1998).  The complex step has no cancellation, so h may be so small that its error is
-    nothing.
+    nothing.  v is measured in units of the power of two next to its largest entry: that is exact, and h v
+    stays within floating point, however large or small v is.
 
     Examples
     --------
@@ -109,8 +110,8 @@ def hessian_vector(gradient: Gradient, theta: ArrayLike, v: ArrayLike) -> NDArra
     theta, v = finite("theta", theta), finite("v", v)
     if theta.shape != v.shape:
         raise ValueError(f"v must have the shape of theta, {theta.shape}, but it is {v.shape}")
-    h = 1e-30
-    return gradient(theta + 1j * h * v).imag / h
+    h, (_, power) = 1e-30, np.frexp(np.abs(v).max(initial=0))
+    return np.ldexp(gradient(theta + 1j * h * np.ldexp(v, -power)).imag / h, power)
 
 
 def modified_loss(
@@ -137,7 +138,7 @@ def modified_loss(
     Raises
     ------
     ValueError
-        If alpha is negative.
+        If alpha is negative or not finite.
 
     Notes
     -----
@@ -173,7 +174,7 @@ def modified_gradient(gradient: Gradient, alpha: float) -> Gradient:
     Raises
     ------
     ValueError
-        If alpha is negative.
+        If alpha is negative or not finite.
 
     Notes
     -----

@@ -51,7 +51,7 @@ def variance(d_out: int, d_in: int, gain: float = 2**0.5, mode: str = "fan_in") 
     Raises
     ------
     ValueError
-        If a size is no positive whole number, gain is not positive, or mode is unknown.
+        If a size is no positive whole number, gain is not positive or not finite, or mode is unknown.
 
     Notes
     -----
@@ -88,7 +88,7 @@ def gain_for(activation: Callable[[NDArray], NDArray]) -> float:
     ------
     ValueError
         If the activation is nan or infinite at a node of the quadrature on [-10, 10], zero at all of
-        them, or changes the shape of its input.
+        them, so small or large that its square leaves floating point, or changes the shape of its input.
 
     Notes
     -----
@@ -104,9 +104,9 @@ def gain_for(activation: Callable[[NDArray], NDArray]) -> float:
     a = finite("activation", activation(z))
     if a.shape != z.shape:
         raise ValueError(f"activation must keep the shape {z.shape} of its input, but it gives {a.shape}")
-    mean_square = float(w @ a**2)
-    if mean_square == 0:
-        raise ValueError("activation must not be zero everywhere")
+    mean_square = float(w @ representable("activation")(np.square)(a))
+    if mean_square < np.finfo(float).tiny:
+        raise ValueError("activation must not be zero everywhere, nor have a square that is")
     return mean_square**-0.5
 
 
@@ -131,7 +131,7 @@ def independent(gain: float = 2**0.5, mode: str = "fan_in", distribution: str = 
     Raises
     ------
     ValueError
-        If gain is not positive, or mode or distribution is unknown.
+        If gain is not positive or not finite, or mode or distribution is unknown.
 
     Examples
     --------
@@ -170,7 +170,7 @@ def orthogonal(gain: float = 1.0) -> Initializer:
     Raises
     ------
     ValueError
-        If gain is not positive.
+        If gain is not positive or not finite.
 
     Notes
     -----

@@ -3,17 +3,18 @@ r"""Layers as pairs (init, apply).
 `init(rng)` draws the parameters, `init(rng, members)` those of an ensemble, on a leading axis.
 `apply(params, h)` returns the output and its *pullback*: the function that takes dL/d(output) to
 (dL/d(params), dL/dh).  There are no caches and no state: what the backward pass needs, the pullback
-remembers.
+remembers.  `apply` raises a `ValueError` if h does not hold numbers, finite or not, or does not fit.
 """
 
 import math
 from collections.abc import Callable
+from functools import wraps
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lib.checks import count, ensemble, fraction, generator
+from lib.checks import count, ensemble, fraction, generator, numbers
 from lib.initialization import Initializer, independent
 
 HE = independent()
@@ -26,10 +27,41 @@ class Layer(NamedTuple):
     apply: Callable
 
 
+def _checked(ndim: int = 0) -> Callable:
+    """Have the layer that a function makes look at its input, of so many axes at least.
+
+    So the bodies below hold nothing but equations.
+    """
+
+    def decorate(make: Callable[..., Layer]) -> Callable[..., Layer]:
+        @wraps(make)
+        def made(*args: object, **kwargs: object) -> Layer:
+            init, apply = make(*args, **kwargs)
+
+            def checked(params: tuple, h: NDArray) -> tuple:
+                if not (
+                    isinstance(h, np.ndarray) and h.dtype.char in "df"
+                ):  # in every step they are, at once
+                    h = numbers("h", h)
+                try:
+                    if h.ndim < ndim:
+                        raise ValueError(f"it needs {ndim} axes at least")
+                    return apply(params, h)
+                except ValueError as error:
+                    raise ValueError(f"h must fit the layer, but its shape is {h.shape}: {error}") from error
+
+            return Layer(init, checked)
+
+        return made
+
+    return decorate
+
+
 def _no_parameters(rng: np.random.Generator, members: int | None = None) -> tuple:
     return ()
 
 
+@_checked(ndim=2)
 def linear(d_in: int, d_out: int, weights: Initializer = HE) -> Layer:
     r"""Affine layer :math:`f = h\,\Omega^T + b`.
 
@@ -72,6 +104,7 @@ def linear(d_in: int, d_out: int, weights: Initializer = HE) -> Layer:
     return Layer(init, apply)
 
 
+@_checked()
 def relu() -> Layer:
     r"""Rectified linear unit :math:`h = \max(f, 0)`, with derivative 0 at the kink.
 
@@ -88,6 +121,7 @@ def relu() -> Layer:
     return Layer(_no_parameters, apply)
 
 
+@_checked()
 def tanh() -> Layer:
     r"""Hyperbolic tangent :math:`h = \tanh f`, with derivative :math:`1 - h^2`.
 
@@ -104,6 +138,7 @@ def tanh() -> Layer:
     return Layer(_no_parameters, apply)
 
 
+@_checked()
 def gelu() -> Layer:
     r"""Gaussian error linear unit, in its tanh form.
 
@@ -135,6 +170,7 @@ def gelu() -> Layer:
     return Layer(_no_parameters, apply)
 
 
+@_checked()
 def dropout(rate: float, rng: np.random.Generator) -> Layer:
     r"""Set each unit of each example to zero with probability `rate`, and enlarge those that are kept.
 
@@ -155,7 +191,7 @@ def dropout(rate: float, rng: np.random.Generator) -> Layer:
     Raises
     ------
     ValueError
-        If rate lies outside [0, 1), or rng is no generator.
+        If rate lies outside [0, 1) or is not finite, or rng is no generator.
 
     Notes
     -----
@@ -200,8 +236,10 @@ def residual(layer: Layer) -> Layer:
 
     def apply(params: tuple, h: NDArray) -> tuple:
         g, pull = layer.apply(params, h)
-        if g.shape != h.shape:
-            raise ValueError(f"layer must keep the shape of its input, {h.shape}, but it returns {g.shape}")
+        if g.shape != np.shape(h):
+            raise ValueError(
+                f"layer must keep the shape of its input, {np.shape(h)}, but it returns {g.shape}"
+            )
 
         def pullback(df: NDArray) -> tuple:
             grad, dh = pull(df)

@@ -291,6 +291,7 @@ def power_loss(theta: ArrayLike, theta_hat: ArrayLike, q: float) -> NDArray:
     return absolute_loss(theta, theta_hat) ** q
 
 
+@representable("theta", "theta_hat")
 def zero_one_loss(theta: ArrayLike, theta_hat: ArrayLike, width: float = 0.0) -> NDArray:
     r"""Loss that counts misses: one if the estimate is further than `width` from the truth, else zero.
 
@@ -311,7 +312,7 @@ def zero_one_loss(theta: ArrayLike, theta_hat: ArrayLike, width: float = 0.0) ->
     Raises
     ------
     ValueError
-        If width is negative, an argument is not finite, shapes do not broadcast, or L is too large.
+        If width is negative, an argument is not finite, or shapes do not broadcast.
 
     Notes
     -----
@@ -322,7 +323,9 @@ def zero_one_loss(theta: ArrayLike, theta_hat: ArrayLike, width: float = 0.0) ->
     >>> zero_one_loss(1.0, [1.0, 1.1, 3.0], width=0.25)
     array([0., 0., 1.])
     """
-    return (absolute_loss(theta, theta_hat) > nonnegative("width", width, ndim=0)).astype(float)
+    theta, theta_hat = _pair(theta, theta_hat)
+    with np.errstate(over="ignore"):  # An infinite difference is a miss.
+        return (np.abs(theta - theta_hat) > nonnegative("width", width, ndim=0)).astype(float)
 
 
 def _pair(theta: ArrayLike, theta_hat: ArrayLike) -> tuple[NDArray, NDArray]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from itertools import pairwise
 
+import numpy as np
 from numpy.typing import NDArray
 
 from lib.checks import count, finite
@@ -61,7 +62,6 @@ def predictor(network: Layer, params: Tree) -> Callable[[NDArray, NDArray], NDAr
 
     Examples
     --------
-    >>> import numpy as np
     >>> line = mlp(1, 1)
     >>> predict = predictor(line, line.init(np.random.default_rng(0)))
     >>> predict(np.array([[2.0, 1.0], [0.0, 5.0]]), np.array([[3.0]]))
@@ -69,7 +69,7 @@ def predictor(network: Layer, params: Tree) -> Callable[[NDArray, NDArray], NDAr
     <BLANKLINE>
            [[5.]]])
     """
-    unravel = unraveler(params)
+    unravel = unraveler(params, "params")
     return _named(lambda theta, x: network.apply(unravel(theta), _inputs(theta, x))[0])
 
 
@@ -94,7 +94,7 @@ def objective(network: Layer, loss: Callable, params: Tree) -> tuple[Callable, C
         of the shape of theta.  With leading axes, x (..., n, d) and y, each member of the ensemble
         has its own data.  Both raise a `ValueError` if x or y is not finite, or the shapes do not fit.
     """
-    unravel = unraveler(params)
+    unravel = unraveler(params, "params")
 
     @_named
     def value(theta: NDArray, x: NDArray, y: NDArray) -> NDArray:
@@ -105,16 +105,16 @@ def objective(network: Layer, loss: Callable, params: Tree) -> tuple[Callable, C
     def gradient(theta: NDArray, x: NDArray, y: NDArray) -> NDArray:
         f, pullback = network.apply(unravel(theta), _inputs(theta, x))
         dparams, _ = pullback(loss(f, y)[1])
-        return ravel(dparams, batch_ndim=theta.ndim - 1)
+        return ravel(dparams, batch_ndim=np.ndim(theta) - 1)
 
     return value, gradient
 
 
 def _inputs(theta: NDArray, x: NDArray) -> NDArray:
     x = finite("x", x)
-    if not 2 <= x.ndim <= theta.ndim + 1:
+    if not 2 <= x.ndim <= np.ndim(theta) + 1:
         raise ValueError(
-            f"x must have shape (n, d), or (..., n, d) like theta {theta.shape}, but it is {x.shape}"
+            f"x must have shape (n, d), or (..., n, d) like theta {np.shape(theta)}, but it is {x.shape}"
         )
     return x
 

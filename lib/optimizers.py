@@ -256,8 +256,8 @@ def adam(
     Raises
     ------
     ValueError
-        If alpha is negative, beta or gamma lies outside [0, 1), eps is not positive, theta holds a
-        nan, or the gradient's shape is not that of theta.
+        If alpha is negative, beta or gamma lies outside [0, 1), eps is not positive, theta is not
+        finite, or the gradient's shape is not that of theta.
 
     Notes
     -----

@@ -15,13 +15,15 @@ from lib.checks import count, numbers
 Tree = NDArray | tuple
 
 
-def leaves(tree: Tree) -> Iterator[NDArray]:
+def leaves(tree: Tree, name: str = "tree") -> Iterator[NDArray]:
     """Yield the arrays of a tree from left to right.
 
     Parameters
     ----------
     tree
         An array, or a tuple of trees.
+    name
+        What the caller calls it; a message begins with it.
 
     Yields
     ------
@@ -40,11 +42,9 @@ def leaves(tree: Tree) -> Iterator[NDArray]:
     """
     if isinstance(tree, tuple):
         for branch in tree:
-            yield from leaves(branch)
-    elif type(tree) is np.ndarray and tree.dtype.char in "df":  # in every step, and at once
-        yield tree
+            yield from leaves(branch, name)
     else:
-        yield numbers("tree", tree)
+        yield numbers(name, tree)
 
 
 def ravel(tree: Tree, batch_ndim: int = 0) -> NDArray:
@@ -86,19 +86,21 @@ def ravel(tree: Tree, batch_ndim: int = 0) -> NDArray:
     )
 
 
-def unraveler(tree: Tree) -> Callable[[NDArray], Tree]:
+def unraveler(tree: Tree, name: str = "tree") -> Callable[[NDArray], Tree]:
     """Return the inverse of `ravel` for trees of this structure.
 
     Parameters
     ----------
     tree
         The structure: its shapes matter, its values do not.
+    name
+        What the caller calls it, for messages.
 
     Returns
     -------
     Callable
         unravel(theta), with theta of shape (..., P): a tree of views into theta, each of shape
-        ``(..., *own)``.  It raises a `ValueError` if the last axis of theta is not P.
+        ``(..., *own)``.  It raises a `ValueError` if theta holds no numbers or its last axis is not P.
 
     Raises
     ------
@@ -110,13 +112,14 @@ def unraveler(tree: Tree) -> Callable[[NDArray], Tree]:
     >>> unraveler((np.zeros((1, 2)), np.zeros(1)))(np.arange(3.))
     (array([[0., 1.]]), array([2.]))
     """
-    shapes = [leaf.shape for leaf in leaves(tree)]
-    cuts = np.cumsum([0] + [leaf.size for leaf in leaves(tree)]).tolist()
+    shapes = [leaf.shape for leaf in leaves(tree, name)]
+    cuts = np.cumsum([0, *map(math.prod, shapes)]).tolist()
 
     def unravel(theta: NDArray) -> Tree:
+        theta = numbers("theta", theta)
         if theta.shape[-1:] != (cuts[-1],):
             raise ValueError(
-                f"theta must end in the {cuts[-1]} entries of the tree, but its shape is {theta.shape}"
+                f"theta must end in the {cuts[-1]} entries of {name}, but its shape is {theta.shape}"
             )
         lead = theta.shape[:-1]
         views = iter(

@@ -157,7 +157,8 @@ def contours(
     Raises
     ------
     ValueError
-        If low is not below high, levels < 1, or the loss is not finite or negative in the window.
+        If low is not below high, levels < 1, or the loss is not finite, negative, zero everywhere in the
+        window or of another shape.
     """
     low, high = finite("low", low), finite("high", high)
     if low.shape != (2,) or high.shape != (2,) or not np.all(low < high):
@@ -166,7 +167,12 @@ def contours(
         interval(*corners)
     count("levels", levels)
     first, second = np.meshgrid(*np.linspace(low, high, 61).T)
-    root = np.sqrt(nonnegative("loss", loss(np.stack([first, second], axis=-1))))
+    values = nonnegative("loss", loss(np.stack([first, second], axis=-1)))
+    if np.shape(values) != first.shape or not np.any(values):
+        raise ValueError(
+            f"loss must have shape {first.shape}, one value for each theta, not all 0, but it is {values}"
+        )
+    root = np.sqrt(values)
     steps = np.linspace(0, root.max(), levels + 2)
     ax.contourf(first, second, root, levels=steps, cmap="Blues", alpha=0.55, zorder=0)
     # No line at the least and the greatest value: round-off decides whether it has a point.

@@ -41,7 +41,7 @@ class Baseline(NamedTuple):
     steps
         Steps between the first, numbered 0, and the last.
     every
-        Steps between two records.
+        Steps between two records, a divisor of `steps`.
     seed
         Decides the first weights.
     """
@@ -68,7 +68,7 @@ class Descent(NamedTuple):
     epochs
         Passes through the training examples.
     every
-        Epochs between two records.
+        Epochs between two records, a divisor of `epochs`.
     seed
         Decides the first weights and the orders, independently for each width.
     """
@@ -212,6 +212,8 @@ def train_baseline(setting: Baseline) -> dict[str, NDArray]:
     ------
     ValueError
         If an entry of the setting is out of its range.
+    lib.training.DivergenceError
+        If a member leaves the finite numbers.
 
     Notes
     -----
@@ -225,7 +227,7 @@ def train_baseline(setting: Baseline) -> dict[str, NDArray]:
     """
     setting = checked(setting)
     network, widths = baseline_network(setting.model)
-    x, y, x_test, y_test = mnist1d(N_TRAIN, 1000)
+    x, y, x_test, y_test = mnist1d(N_TRAIN, 1000, seed=DATA_SEED)
     if setting.shuffled:
         order = np.random.RandomState(DATA_SEED).permutation(x.shape[1])
         x, x_test = x[:, order], x_test[:, order]
@@ -257,6 +259,8 @@ def train_descent(setting: Descent) -> dict[str, NDArray]:
     ------
     ValueError
         If an entry of the setting is out of its range.
+    lib.training.DivergenceError
+        If a member leaves the finite numbers.
 
     Notes
     -----
@@ -269,7 +273,7 @@ def train_descent(setting: Descent) -> dict[str, NDArray]:
     ([0, 1, 2], (3, 2))
     """
     setting = checked(setting)
-    x, y, x_test, y_test = mnist1d(N_TRAIN, 12000)
+    x, y, x_test, y_test = mnist1d(N_TRAIN, 12000, seed=DATA_SEED)
     if setting.wrong_labels:
         y = redrawn_labels(12000)
     widths = (40, setting.width, setting.width, 10)
@@ -300,7 +304,7 @@ def checked(setting: Baseline | Descent) -> Baseline | Descent:
     Raises
     ------
     ValueError
-        If an entry is out of its range.
+        If an entry is out of its range, or every does not divide steps or epochs.
     """
     if isinstance(setting, Baseline):
         choice("model", setting.model, ["logistic", "residual"])
@@ -310,6 +314,9 @@ def checked(setting: Baseline | Descent) -> Baseline | Descent:
         for name, low in least.items()
         if name in setting._fields
     }
+    length = "steps" if isinstance(setting, Baseline) else "epochs"
+    if sizes[length] % sizes["every"]:
+        raise ValueError(f"every must divide {length}, {sizes[length]}, but it is {sizes['every']}")
     return setting._replace(seed=count("seed", setting.seed, low=0, high=2**128 - 1), **sizes)
 
 
@@ -339,5 +346,12 @@ def train(setting: Baseline | Descent) -> dict[str, NDArray]:
     -------
     dict
         As of `train_baseline` or `train_descent`.
+
+    Raises
+    ------
+    ValueError
+        If an entry of the setting is out of its range.
+    lib.training.DivergenceError
+        If a member leaves the finite numbers.
     """
     return train_baseline(setting) if isinstance(setting, Baseline) else train_descent(setting)

@@ -1,4 +1,7 @@
-"""Learning-rate schedules: functions of t = 0, 1, 2, ... that an optimizer takes in place of alpha."""
+"""Learning-rate schedules: functions of t = 0, 1, 2, ... that an optimizer takes in place of alpha.
+
+They raise a `ValueError` if t is no such number.
+"""
 
 import math
 from collections.abc import Callable
@@ -8,6 +11,10 @@ from numpy.typing import ArrayLike
 from lib.checks import count, fraction, nonnegative, positive
 
 Schedule = Callable[[int], ArrayLike]
+
+
+def _from_zero(schedule: Schedule) -> Schedule:
+    return lambda t: schedule(count("t", t, low=0))
 
 
 def constant(alpha: ArrayLike) -> Schedule:
@@ -29,7 +36,7 @@ def constant(alpha: ArrayLike) -> Schedule:
         If a rate is negative or not finite.
     """
     alpha = nonnegative("alpha", alpha)
-    return lambda t: alpha
+    return _from_zero(lambda t: alpha)
 
 
 def step_decay(alpha: ArrayLike, every: int, factor: float = 0.1) -> Schedule:
@@ -52,7 +59,7 @@ def step_decay(alpha: ArrayLike, every: int, factor: float = 0.1) -> Schedule:
     Raises
     ------
     ValueError
-        If alpha is negative, every < 1, or factor lies outside [0, 1).
+        If alpha is negative or not finite, every < 1, or factor lies outside [0, 1) or is not finite.
 
     Examples
     --------
@@ -64,7 +71,7 @@ def step_decay(alpha: ArrayLike, every: int, factor: float = 0.1) -> Schedule:
         count("every", every),
         fraction("factor", factor, ndim=0),
     )
-    return lambda t: alpha * factor ** (t // every)
+    return _from_zero(lambda t: alpha * factor ** (t // every))
 
 
 def inverse_time(alpha: ArrayLike, tau: float) -> Schedule:
@@ -85,7 +92,7 @@ def inverse_time(alpha: ArrayLike, tau: float) -> Schedule:
     Raises
     ------
     ValueError
-        If alpha is negative or tau is not positive.
+        If alpha is negative, tau is not positive, or one of them is not finite.
 
     Notes
     -----
@@ -97,7 +104,7 @@ def inverse_time(alpha: ArrayLike, tau: float) -> Schedule:
     [1.0, 0.5, 0.3333333333333333, 0.25]
     """
     alpha, tau = nonnegative("alpha", alpha), positive("tau", tau, ndim=0)
-    return lambda t: alpha * tau / (tau + t)
+    return _from_zero(lambda t: alpha * tau / (tau + t))
 
 
 def cosine(alpha: ArrayLike, n_steps: int) -> Schedule:
@@ -118,7 +125,7 @@ def cosine(alpha: ArrayLike, n_steps: int) -> Schedule:
     Raises
     ------
     ValueError
-        If alpha is negative or n_steps < 1.
+        If alpha is negative or not finite, or n_steps < 1.
 
     Notes
     -----
@@ -130,4 +137,4 @@ def cosine(alpha: ArrayLike, n_steps: int) -> Schedule:
     [1.0, 0.854, 0.5, 0.146, 0.0, 0.0]
     """
     alpha, n_steps = nonnegative("alpha", alpha), count("n_steps", n_steps)
-    return lambda t: alpha * (1 + math.cos(math.pi * min(t / n_steps, 1))) / 2
+    return _from_zero(lambda t: alpha * (1 + math.cos(math.pi * min(t / n_steps, 1))) / 2)

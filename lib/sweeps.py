@@ -156,6 +156,8 @@ def sweep(
     SweepError
         If settings failed; the message says which and why.  The others are finished, and kept.  A process of
         this machine that is killed takes all settings with it that are not finished.
+    OSError
+        If the cache cannot be made, read or written.
 
     Warns
     -----

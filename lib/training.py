@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm  # not tqdm.auto: in notebooks its bar ignores TQDM_DISABLE
 
-from lib.checks import as_array, count, ensemble, generator, whole
+from lib.checks import as_array, count, ensemble, generator, numbers, whole
 
 
 class DivergenceError(ArithmeticError):
@@ -185,7 +185,7 @@ def record(
     Raises
     ------
     ValueError
-        If n_steps < 0, every < 1, a metric is called "t", or the iterates end before.
+        If n_steps < 0, every < 1, a metric is called "t" or gives no numbers, or the iterates end before.
     DivergenceError
         If an iterate or the value of a metric is not finite; the message says which and at which step.
 
@@ -213,11 +213,13 @@ def record(
                     history[name].append(_finite_at(name, metric(theta), t))
     if t < n_steps:
         raise ValueError(f"iterates must hold n_steps = {n_steps} steps, but they end after {t}")
-    return theta, {name: np.array(values) for name, values in history.items()}
+    return theta, {name: as_array(name, values) for name, values in history.items()}
 
 
 def _finite_at(name: str, value: object, t: int) -> object:
-    if not np.isfinite(value).all():
+    if not np.isfinite(numbers(name, value)).all():
+        if t == 0:
+            raise DivergenceError(f"{name} is not finite at the start")
         raise DivergenceError(f"{name} is no longer finite at step {t}: the learning rate is too large")
     return value
 
@@ -275,7 +277,7 @@ def early_stopping(
     score
         theta -> s, of shape (...), less is better: a loss on validation data.
     patience
-        Steps to wait for an improvement.
+        Steps to wait for an improvement, at least `every`: else none would be looked for.
     max_steps
         Stop there at the latest.
     every
@@ -291,7 +293,8 @@ def early_stopping(
     Raises
     ------
     ValueError
-        If patience, max_steps or every is no positive whole number, or there is no iterate.
+        If patience, max_steps or every is no positive whole number, patience is below every, the score is not
+        of shape (...), or there is no iterate.
     DivergenceError
         If the score of a member that has not yet stopped is not finite.
 
@@ -308,13 +311,15 @@ def early_stopping(
     """
     patience, max_steps = count("patience", patience), count("max_steps", max_steps)
     t, every = -1, count("every", every)
+    if patience < every:
+        raise ValueError(f"patience must be at least every, {every}, but it is {patience}")
     for t, theta in enumerate(islice(iterates, max_steps + 1)):
         if t == 0:
             best, step, least = theta, np.zeros(theta.shape[:-1], int), np.full(theta.shape[:-1], np.inf)
             stop, running = step, np.ones(theta.shape[:-1], bool)
         stop = np.where(running, t, stop)
         if not t % every:
-            s = np.where(running, score(theta), 0)
+            s = np.where(running, _score_of(score, theta), 0)
             better = running & (_finite_at("score", s, t) < least)
             best, step, least = (
                 np.where(better[..., None], theta, best),
@@ -327,3 +332,12 @@ def early_stopping(
     if t < 0:
         raise ValueError("iterates must hold at least one, but there is none")
     return Stopped(best, step, least, stop)
+
+
+def _score_of(score: Callable[[NDArray], NDArray], theta: NDArray) -> NDArray:
+    s = as_array("score", score(theta))
+    if s.dtype.kind not in "biuf" or s.shape != theta.shape[:-1]:
+        raise ValueError(
+            f"score must give real numbers of shape {theta.shape[:-1]}, but they are {s.dtype} of {s.shape}"
+        )
+    return s

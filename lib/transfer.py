@@ -154,7 +154,7 @@ def descent_filter(s: ArrayLike, n: int, alpha: float, steps: int) -> NDArray:
     Raises
     ------
     ValueError
-        If s or alpha is negative, n < 1 or steps < 0.
+        If s or alpha is negative or not finite, n < 1 or steps < 0.
 
     Examples
     --------
@@ -165,7 +165,7 @@ def descent_filter(s: ArrayLike, n: int, alpha: float, steps: int) -> NDArray:
     return 1 - (1 - 2 * alpha * np.square(nonnegative("s", s)) / n) ** steps
 
 
-@representable("X", "delta", "sigma", "source_covariance")
+@representable("X", "reach", "delta", "sigma", "source_covariance")
 def transfer_risk(
     X: ArrayLike,
     reach: Callable[[NDArray], NDArray],
@@ -200,7 +200,8 @@ def transfer_risk(
     Raises
     ------
     ValueError
-        If shapes do not fit, sigma is negative, a number is not finite, or reach(0) is not 0.
+        If shapes do not fit, sigma is negative, a number is not finite, or reach(0) is not 0 or reach(s) not
+        finite and of the shape of s.
 
     Examples
     --------
@@ -217,9 +218,11 @@ def transfer_risk(
     if C.shape != (p, p):
         raise ValueError(f"source_covariance must have a row and a column for each of X, but it is {C.shape}")
     _, s, Vt = np.linalg.svd(X, full_matrices=True)
-    s = np.where(s > s.max(initial=0) * max(X.shape) * np.finfo(float).eps, s, 0)
+    s = np.where(s > s.max(initial=0) * max(X.shape) * np.finfo(s.dtype).eps, s, 0)
     s = np.concatenate([s, np.zeros(p - len(s))])
-    went = reach(s)
+    went = finite("reach", reach(s))
+    if went.shape != s.shape:
+        raise ValueError(f"reach must keep the shape of s, {s.shape}, but it gives {went.shape}")
     if np.any(went[s == 0] != 0):
         raise ValueError("reach must be 0 at 0: no example says anything about such a direction")
     left = (1 - went) ** 2
@@ -344,7 +347,7 @@ def trainable(params: Tree, frozen: int) -> NDArray:
 def _layer_sizes(params: Tree) -> list[int]:
     if not isinstance(params, tuple) or not params:
         raise ValueError(f"params must be the tuple of the layers' parameters, but it is {params!r}")
-    return [sum(leaf.size for leaf in leaves(layer)) for layer in params]
+    return [sum(leaf.size for leaf in leaves(layer, "params")) for layer in params]
 
 
 def masked(gradient: Callable[..., NDArray], mask: ArrayLike) -> Callable[..., NDArray]:
@@ -372,7 +375,8 @@ def masked(gradient: Callable[..., NDArray], mask: ArrayLike) -> Callable[..., N
     Notes
     -----
     An optimizer of `lib.optimizers` that is started with it never moves a frozen parameter: all its running
-    means of that entry begin at zero and stay there.
+    means of that entry begin at zero and stay there.  Weight decay is no part of the gradient, and needs the
+    mask, too: ``adamw(g, theta, decay=w * mask)``.
     """
     mask = finite("mask", mask)
     return lambda theta, *batch: mask * _as_long_as(mask, gradient(theta, *batch))

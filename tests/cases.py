@@ -55,6 +55,8 @@ class Case(NamedTuple):
     loose
         Names of arguments, or all of them, that may make the result infinite or nan if they are huge, or nan
         themselves, because `lib.training` is who says so: see the docstring of `test_bad_input`.
+    free
+        Names of whole numbers that decide neither how long a loop nor how large an array is: any is tried.
     """
 
     function: str
@@ -62,17 +64,24 @@ class Case(NamedTuple):
     good: dict[str, object]
     shape: Callable
     loose: tuple[str, ...] = ()
+    free: tuple[str, ...] = ()
 
 
 CASES: list[Case] = []
 
 
 def case(
-    function: Callable, shape: Callable, *, call: Callable | None = None, loose: str = "", **good: object
+    function: Callable,
+    shape: Callable,
+    *,
+    call: Callable | None = None,
+    loose: str = "",
+    free: str = "",
+    **good: object,
 ):
     """Add a case; without `call` the function itself is called."""
     name = f"{function.__module__.removeprefix('lib.')}.{function.__name__}"
-    CASES.append(Case(name, call or function, good, shape, tuple(loose.split())))
+    CASES.append(Case(name, call or function, good, shape, tuple(loose.split()), tuple(free.split())))
 
 
 def rng() -> np.random.Generator:
@@ -136,6 +145,7 @@ LABELS = np.array([0, 1, 1, 0])
 PRIOR = np.array([0.25, 0.75])
 TABLE = np.array([[0.5, 0.25, 0.25], [0.125, 0.125, 0.75]])
 TREE = ((np.array([[1.0], [2.0]]), np.array([0.5, 0.25])), (), (np.array([[1.0, -1.0]]), np.array([0.0])))
+THETA = params.ravel(TREE)
 PATH = np.array([[4.0], [3.0], [1.0], [0.0], [-1.0], [2.0]])
 
 
@@ -198,14 +208,8 @@ case(
     atol=0.25,
 )
 
-case(claims.same_digits, size, call=lambda value: claims.same_digits("0.5", value), value=0.5)
-case(
-    claims.within_spread,
-    lambda **_: [()],
-    call=lambda **given: claims.within_spread("0.5", **given),
-    sample=VECTOR,
-    reach=2.0,
-)
+case(claims.same_digits, lambda printed, value: size(value), printed="0.5", value=0.5)
+case(claims.within_spread, lambda **_: [()], printed="0.5", sample=VECTOR, reach=2.0)
 
 # --- params, quadrature, initialization ---
 case(params.leaves, leaf_shapes, call=lambda tree: tuple(params.leaves(tree)), tree=TREE, loose="tree")
@@ -216,8 +220,21 @@ case(
     call=lambda tree: params.unraveler(tree)(np.arange(float(n_leaves(tree)))),
     tree=TREE,
 )
+case(
+    params.unraveler,
+    lambda theta: [(*lead(theta, 1), *own) for own in leaf_shapes(TREE)],
+    loose="theta",
+    call=lambda theta: params.unraveler(TREE)(theta),
+    theta=np.stack([THETA, 2 * THETA]),
+)
 case(quadrature.normal_nodes, lambda n: [(n,), (n,)], n=4)
-case(initialization.variance, lambda **_: [()], d_out=4, d_in=2, gain=1.5, mode="average")
+case(initialization.variance, lambda **_: [()], free="d_out d_in", d_out=4, d_in=2, gain=1.5, mode="average")
+case(
+    initialization.gain_for,
+    lambda activation: [()],
+    call=lambda activation: initialization.gain_for(lambda z: activation),
+    activation=np.cos(quadrature.normal_nodes()[0]).astype(np.float16).astype(float),
+)
 case(
     initialization.independent,
     lambda **_: [(4, 2)],
@@ -255,11 +272,36 @@ case(
     d_out=3,
 )
 case(
+    layers.linear,
+    lambda h: [(*lead(h, 1), 3)],
+    loose="h",
+    call=lambda h: run(layers.linear(2, 3), h)[-1],
+    h=MANY,
+)
+for activation in (layers.relu, layers.tanh, layers.gelu):
+    case(activation, size, loose="h", call=lambda h, make=activation: run(make(), h)[-1], h=MANY)
+case(
     layers.dropout,
-    lambda **_: [(4, 2)],
-    call=lambda **given: run(layers.dropout(**given), MATRIX),
+    lambda rate, rng, h: size(h),
+    loose="h",
+    call=lambda rate, rng, h: run(layers.dropout(rate, rng), h)[-1],
     rate=0.5,
     rng=rng(),
+    h=MATRIX,
+)
+case(
+    layers.residual,
+    size,
+    loose="h",
+    call=lambda h: run(layers.residual(layers.serial(layers.linear(2, 2), layers.relu())), h)[-1],
+    h=MANY,
+)
+case(
+    layers.serial,
+    lambda h: [(*lead(h, 1), 3)],
+    loose="h",
+    call=lambda h: run(layers.serial(layers.tanh(), layers.linear(2, 3)), h)[-1],
+    h=MANY,
 )
 case(
     networks.mlp,
@@ -268,23 +310,24 @@ case(
     widths=3,
 )
 NETWORK = networks.mlp(1, 2, 1)
-THETA = params.ravel(TREE)
 case(
     networks.predictor,
-    lambda params, x: [(*lead(x, 1), 1)],
-    loose="x",
-    call=lambda params, x: networks.predictor(NETWORK, params)(THETA, x),
+    lambda params, theta, x: [(*np.broadcast_shapes(lead(theta, 1), lead(x, 2)), np.shape(x)[-2], 1)],
+    loose="theta x",
+    call=lambda params, theta, x: networks.predictor(NETWORK, params)(theta, x),
     params=TREE,
+    theta=np.stack([THETA, 2 * THETA, -THETA]),
     x=MATRIX[:, 1:],
 )
 case(
     networks.objective,
-    lambda params, x, y: [(), (7,)],
-    loose="x y",
-    call=lambda params, x, y: tuple(
-        f(THETA, x, y) for f in networks.objective(NETWORK, losses.squared_error, params)
+    lambda params, theta, x, y: [lead(theta, 1), np.shape(theta)],
+    loose="theta x y",
+    call=lambda params, theta, x, y: tuple(
+        f(theta, x, y) for f in networks.objective(NETWORK, losses.squared_error, params)
     ),
     params=TREE,
+    theta=np.stack([THETA, 2 * THETA, -THETA]),
     x=MATRIX[:, 1:],
     y=VECTOR[:, None],
 )
@@ -314,30 +357,43 @@ for loss in (losses.cross_entropy_loss, losses.kl_loss):
     case(loss, lambda **both: [several(*both.values())[:-1]], theta=TABLE, theta_hat=TABLE[::-1])
 
 # --- schedules, optimizers, flows ---
-case(schedules.constant, size, call=lambda alpha: schedules.constant(alpha)(2), alpha=0.5)
+case(
+    schedules.constant,
+    lambda alpha, t: size(alpha),
+    free="t",
+    call=lambda alpha, t: schedules.constant(alpha)(t),
+    alpha=0.5,
+    t=2,
+)
 case(
     schedules.step_decay,
     lambda alpha, **_: size(alpha),
-    call=lambda **given: schedules.step_decay(**given)(2),
+    free="every t",
+    call=lambda t, **given: schedules.step_decay(**given)(t),
     alpha=0.5,
     every=2,
     factor=0.25,
+    t=2,
 )
 case(
     schedules.inverse_time,
     lambda alpha, **_: size(alpha),
     loose="alpha tau",
-    call=lambda **given: schedules.inverse_time(**given)(2),
+    free="t",
+    call=lambda t, **given: schedules.inverse_time(**given)(t),
     alpha=0.5,
     tau=2.0,
+    t=2,
 )
 case(
     schedules.cosine,
     lambda alpha, **_: size(alpha),
     loose="alpha",
-    call=lambda **given: schedules.cosine(**given)(2),
+    free="n_steps t",
+    call=lambda t, **given: schedules.cosine(**given)(t),
     alpha=0.5,
     n_steps=4,
+    t=2,
 )
 
 
@@ -514,22 +570,30 @@ case(
 
 
 def transformed(transform: Callable) -> Callable:
-    """Return a transformed input as a function of the arguments of the transform."""
-    return lambda **given: transform(**given)(MANY, rng())
+    """Return a transformed input as a function of the arguments of the transform and its own."""
+    return lambda x, rng, **given: transform(**given)(x, rng)
 
 
-case(augmentation.shift, lambda **_: [(3, 4, 2)], call=transformed(augmentation.shift), left=2, right=1)
+def of_x(x: object, **_: object) -> list[tuple[int, ...]]:
+    """Return the shape of x."""
+    return size(x)
+
+
+for transform, loose, given in (
+    (augmentation.shift, "x", {"left": 2, "right": 1}),
+    (augmentation.scale, "x high", {"low": 0.5, "high": 2.0}),
+    (augmentation.shear, "x", {"most": 0.5}),
+    (augmentation.jitter, "x eta", {"eta": 0.5}),
+):
+    free = "left right" * (transform is augmentation.shift)
+    case(transform, of_x, call=transformed(transform), loose=loose, free=free, **given, x=MANY, rng=rng())
 case(
-    augmentation.scale,
-    lambda **_: [(3, 4, 2)],
-    call=transformed(augmentation.scale),
-    low=0.5,
-    high=2.0,
-    loose="high",
-)
-case(augmentation.shear, lambda **_: [(3, 4, 2)], call=transformed(augmentation.shear), most=0.5)
-case(
-    augmentation.jitter, lambda **_: [(3, 4, 2)], call=transformed(augmentation.jitter), eta=0.5, loose="eta"
+    augmentation.chain,
+    of_x,
+    call=transformed(lambda: augmentation.chain(augmentation.jitter(0.5), augmentation.shift(2, 1))),
+    loose="x",
+    x=MANY,
+    rng=rng(),
 )
 case(
     augmentation.augmented,
@@ -581,22 +645,42 @@ case(
     norm=2.0,
 )
 case(decision.james_stein, lambda x, sigma: size(x), x=TABLE, sigma=0.25)
-case(decision.james_stein_risk, lambda distance, **_: size(distance), distance=TABLE, d=4, sigma=0.5)
+case(
+    decision.james_stein_risk,
+    lambda distance, **_: size(distance),
+    free="d",
+    distance=TABLE,
+    d=4,
+    sigma=0.5,
+)
 
 # --- ensembles, transfer ---
 case(
     ensembles.linear_model,
-    lambda penalty: [(3, 4)],
-    penalty=0.5,
-    call=lambda penalty: ensembles.linear_model(linear_models.line_features, penalty)(VECTOR, MANY[..., 1])(
-        VECTOR
+    lambda penalty, x, y, x_new: [(*lead(y, 1), len(x_new))],
+    call=lambda penalty, x, y, x_new: ensembles.linear_model(linear_models.line_features, penalty)(x, y)(
+        x_new
     ),
+    penalty=0.5,
+    x=VECTOR,
+    y=MANY[..., 1],
+    x_new=VECTOR[1:],
 )
 case(
     ensembles.nearest_neighbours,
-    lambda k: [(3, 4)],
-    call=lambda k: ensembles.nearest_neighbours(k)(VECTOR, MANY[..., 1])(VECTOR),
+    lambda k, x, y, x_new: [(*lead(y, 1), len(x_new))],
+    call=lambda k, x, y, x_new: ensembles.nearest_neighbours(k)(x, y)(x_new),
     k=2,
+    x=VECTOR,
+    y=MANY[..., 1],
+    x_new=VECTOR[1:],
+)
+case(
+    ensembles.nearest_neighbours,
+    lambda x, y: size(y),
+    call=lambda x, y: ensembles.nearest_neighbours(2)(x, y)(VECTOR),
+    x=MANY[..., 0] * VECTOR,
+    y=MANY[..., 1],
 )
 case(
     ensembles.smoother,
@@ -642,7 +726,7 @@ case(
     source=MANY[:, 0],
 )
 case(transfer.ridge_filter, lambda s, penalty: size(s), s=TABLE, penalty=TABLE[0])
-case(transfer.descent_filter, lambda s, **_: size(s), s=TABLE, n=4, alpha=0.5, steps=3)
+case(transfer.descent_filter, lambda s, **_: size(s), free="n steps", s=TABLE, n=4, alpha=0.5, steps=3)
 case(
     transfer.transfer_risk,
     lambda **_: [()] * 3,
@@ -651,6 +735,12 @@ case(
     sigma=0.5,
     source_covariance=np.eye(2),
     call=lambda **given: transfer.transfer_risk(reach=lambda s: transfer.ridge_filter(s, 0.5), **given),
+)
+case(
+    transfer.transfer_risk,
+    lambda reach: [()] * 3,
+    call=lambda reach: transfer.transfer_risk(MATRIX, lambda s: reach, VECTOR[:2], 0.5),
+    reach=np.array([0.5, 0.25]),
 )
 case(
     transfer.balanced_rows,
@@ -709,8 +799,15 @@ case(
     training.record,
     lambda n_steps, every: [(1,), (n_steps // every + 1,)],
     call=lambda **given: training.record(iter(PATH), loss=lambda theta: theta[0], **given),
+    free="every",
     n_steps=5,
     every=2,
+)
+case(
+    training.record,
+    lambda loss: [(1,), (3, *np.shape(loss))],
+    call=lambda loss: training.record(iter(PATH), 5, 2, loss=lambda theta: loss),
+    loss=MATRIX,
 )
 case(
     training.trajectory,
@@ -725,6 +822,15 @@ case(
     max_steps=4,
     every=1,
     call=lambda **given: training.early_stopping(iter(PATH), lambda theta: (theta[..., 0] - 2) ** 2, **given),
+    free="patience max_steps every",
+)
+case(
+    training.early_stopping,
+    lambda score: [(2, 1), (2,), (2,), (2,)],
+    call=lambda score: training.early_stopping(
+        iter(np.stack([PATH, PATH], axis=1)), lambda theta: score, patience=2, max_steps=4
+    ),
+    score=VECTOR[:2],
 )
 SETTING = double_descent.Setting(width=3, members=2, n_train=20, n_test=10, epochs=2, batch_size=10, every=1)
 case(
@@ -752,7 +858,7 @@ case(sweeps.sweep, lambda jobs: [], call=lambda jobs: tuple(sweeps.sweep(np.sqrt
 
 case(
     published.library_start,
-    lambda widths, rng, members: [(members, sum((a + 1) * b for a, b in pairwise(widths)))],
+    lambda widths, rng, members: [(members, sum((a + 1) * b for a, b in pairwise(map(int, widths))))],
     widths=(3, 2, 1),
     rng=rng(),
     members=2,
@@ -764,6 +870,17 @@ case(
     width=3,
     members=2,
     epochs=2,
+    every=1,
+    seed=0,
+)
+case(
+    published.checked,
+    lambda **_: [],
+    call=lambda **given: published.checked(published.Baseline("residual")._replace(**given)) and (),
+    free="steps every",
+    model="logistic",
+    members=2,
+    steps=2,
     every=1,
     seed=0,
 )
@@ -806,14 +923,10 @@ case(
 
 # Public functions without such arguments, and why.
 NOTHING_TO_SPOIL = {
-    **dict.fromkeys(["layers.relu", "layers.tanh", "layers.gelu", "plotting.setup"], "no arguments"),
+    "plotting.setup": "no arguments",
     **dict.fromkeys(
         [
-            "layers.serial",
-            "layers.residual",
             "published.train",
-            "augmentation.chain",
-            "initialization.gain_for",
             "training.stochastic",
             "checks.representable",
             "sweeps.dependencies",

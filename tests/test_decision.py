@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from scipy.stats import poisson
 
 from lib.decision import (
     bayes_risk,
@@ -36,6 +37,9 @@ def coin():
 def test_binomial():
     table = binomial(3, [0.0, 0.5, 1.0])
     assert table.tolist() == [[1, 0, 0, 0], [0.125, 0.375, 0.375, 0.125], [0, 0, 0, 1]]
+    single = binomial(200, np.float32([0.25, 0.5]))
+    np.testing.assert_array_equal(single, binomial(200, [0.25, 0.5]))
+    np.testing.assert_allclose(single.sum(axis=1), 1, rtol=1e-13)
     exact = binomial(2, [Fraction(1, 3)])
     assert exact.tolist() == [[Fraction(4, 9), Fraction(4, 9), Fraction(1, 9)]]
     for n in (1, 500):
@@ -178,9 +182,11 @@ def test_james_stein_by_hand():
     np.testing.assert_array_equal(x, kept)
 
 
-@pytest.mark.parametrize("d", [3, 4, 10, 1000])
+@pytest.mark.parametrize("d", [3, 4, 10, 1000, 10_000, 100_000, 2**40])
 def test_james_stein_risk_has_the_known_ends(d):
-    np.testing.assert_allclose(james_stein_risk(0.0, d), 2, rtol=1e-9)
+    assert james_stein_risk(0.0, d) == 2
+    # Close to 0 the risk is 2 + (d - 2) / d |theta|^2.
+    np.testing.assert_allclose(james_stein_risk(1e-3, d), 2 + (d - 2) / d * 1e-6, rtol=1e-12)
     # Far away the saving is (d - 2)^2 / |theta|^2.
     far = 1e5 * np.sqrt(d)
     np.testing.assert_allclose(d - james_stein_risk(far, d), (d - 2) ** 2 / far**2, rtol=1e-3, atol=1e-12 * d)
@@ -196,6 +202,15 @@ def test_james_stein_risk_is_a_mixture_of_central_ones():
     weights = np.exp(j * np.log(half) - half - log_factorial)
     expected = d - (d - 2) ** 2 * (weights / (d - 2 + 2 * j)).sum(axis=1)
     np.testing.assert_allclose(james_stein_risk(distance, d), expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("d", [3, 40, 1500, 10_000, 1_000_000])
+def test_james_stein_risk_in_any_dimension(d):
+    # The same mixture; its mean of 1 - (d - 2) / (d - 2 + 2J) is summed instead, where nothing cancels.
+    for distance in (0.5, 10.0, 100.0):
+        j = np.arange(distance**2 / 2 + 12 * distance + 60)
+        share = poisson.pmf(j, distance**2 / 2) @ (2 * j / (d - 2 + 2 * j))
+        np.testing.assert_allclose(james_stein_risk(distance, d), 2 + (d - 2) * share, rtol=1e-10)
 
 
 @pytest.mark.parametrize("sigma", [1.0, 0.5])

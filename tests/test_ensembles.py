@@ -55,6 +55,23 @@ def test_neighbours_by_hand():
     assert nearest_neighbours(2)(x, y)(np.array([1.0])).tolist() == [1.5]
 
 
+@pytest.mark.parametrize("fit", [CUBIC, RIDGE, NEIGHBOURS])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_a_fit_to_what_is_not_finite_is_refused(rng, fit, wrong):
+    x, y = sine(12, rng, members=4)
+    spoiled_x, spoiled_y = x.copy(), y.copy()
+    spoiled_x[3] = spoiled_y[2, 3] = wrong
+    for name, call in [
+        ("x", lambda: fit(spoiled_x, y)),
+        ("y", lambda: fit(x, spoiled_y)),
+        ("x_new", lambda: fit(x, y)(np.array([1.0, wrong]))),
+        ("y", lambda: fit(x, y[:, 1:])),
+        ("y", lambda: fit(x[:0], y[:, :0])),
+    ]:
+        with pytest.raises(ValueError, match=f"^{name} must"):
+            call()
+
+
 def test_the_smoother_of_least_squares_is_a_projection(rng):
     x, y = sine(12, rng, members=3)
     W = smoother(CUBIC, x, x)
@@ -69,8 +86,13 @@ def test_what_is_not_linear_has_no_smoother():
     def squares(x, y):
         return lambda x_new: (y**2).mean(axis=-1, keepdims=True) + 0 * x_new
 
-    with pytest.raises(ValueError, match=r"^fit must be linear"):
-        smoother(squares, np.arange(3.0), GRID)
+    def bent(x, y):
+        """Differ from the neighbours by a hundredth."""
+        return lambda x_new: NEIGHBOURS(x, y)(x_new) + 0.01 * y.max(axis=-1, keepdims=True) * (y > 1).any()
+
+    for fit in (squares, bent):
+        with pytest.raises(ValueError, match=r"^fit must be linear"):
+            smoother(fit, np.arange(3.0), GRID)
 
 
 def test_smoother_error_by_hand():

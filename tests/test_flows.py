@@ -101,6 +101,19 @@ def test_hessian_vector_is_the_difference_of_gradients_and_symmetric(network, rn
     )
 
 
+@pytest.mark.parametrize("size", [1e300, 1e16, 1e-16, 1e-290, 1e-300])
+def test_hessian_vector_of_a_direction_of_any_length(network, rng, size):
+    _, gradient, theta = network
+    v = rng.normal(size=theta.size)
+    np.testing.assert_allclose(
+        hessian_vector(gradient, theta, size * v), size * hessian_vector(gradient, theta, v), rtol=1e-11
+    )
+    np.testing.assert_allclose(
+        hessian_vector(bowl, np.ones(3), size * np.ones(3)), size * EIGENVALUES, rtol=1e-15
+    )
+    assert not hessian_vector(bowl, np.ones(3), np.zeros(3)).any()
+
+
 # --- The modified loss ---
 
 

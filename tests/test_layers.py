@@ -125,6 +125,20 @@ def test_residual_draws_as_its_layer_does_and_has_the_derivative_of_a_complex_st
     np.testing.assert_allclose((pullback(df)[1] * v).sum(), (df * along).sum(), rtol=1e-12)
 
 
+def test_an_array_that_counts_its_products_is_taken_as_it_is(rng):
+    class Counting(np.ndarray):
+        products = 0
+
+        def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+            Counting.products += ufunc is np.matmul
+            plain = [one.view(np.ndarray) if isinstance(one, Counting) else one for one in inputs]
+            return getattr(ufunc, method)(*plain, **kwargs).view(Counting)
+
+    network = serial(linear(2, 3), relu(), linear(3, 1))
+    network.apply(network.init(rng), np.ones((4, 2)).view(Counting))
+    assert Counting.products == 2
+
+
 def test_residual_wants_a_layer_that_keeps_the_shape():
     with pytest.raises(ValueError, match=r"^layer must keep the shape of its input, \(1, 2\)"):
         residual(linear(2, 1)).apply((np.ones((1, 2)), np.zeros(1)), np.ones((1, 2)))

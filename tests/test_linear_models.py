@@ -288,6 +288,15 @@ def test_lasso_meets_the_conditions_of_optimality(rng, penalty):
     assert (np.abs(slope[~active]) <= penalty + 1e-7).all()
 
 
+def test_the_lasso_goes_on_while_what_is_in_has_not_settled():
+    # After one turn the second coordinate is 4.48 and the first 0, out and within its bound.  Both end up in,
+    # with opposite signs, where the conditions of optimality are linear.
+    X, y = np.array([[1.0, 0.9], [0.0, 0.5]]), np.array([0.0, 10.0])
+    expected = np.linalg.solve(X.T @ X, X.T @ y - 0.25 * np.array([-1, 1]))
+    assert (np.sign(expected) == [-1, 1]).all()
+    np.testing.assert_allclose(lasso(X, y, 0.5, tolerance=1e-12), expected, rtol=1e-9)
+
+
 def test_a_lasso_of_many_data_sets_equals_separate_ones(rng):
     X, y, penalty = rng.normal(size=(3, 9, 4)), rng.normal(size=(2, 3, 9)), np.array([0.5, 1.0, 2.0])
     together = lasso(X, y, penalty, tolerance=1e-11)

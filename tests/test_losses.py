@@ -132,6 +132,10 @@ def test_losses_of_an_estimate_by_hand():
     assert squared_loss([[0.0], [1.0]], [1.0, 2.0, 3.0]).tolist() == [[1, 4, 9], [0, 1, 4]]
 
 
+def test_a_miss_is_a_miss_even_where_floating_point_cannot_hold_the_distance():
+    assert zero_one_loss([1.7e308, 1.7e308], [-1.7e308, 1.6e308], width=1.6e308).tolist() == [1, 0]
+
+
 def test_fractions_stay_exact():
     third, half = Fraction(1, 3), Fraction(1, 2)
     assert absolute_loss(third, half) == Fraction(1, 6)

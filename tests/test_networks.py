@@ -120,6 +120,11 @@ def test_predictor_gives_the_outputs_of_each_member(rng):
     np.testing.assert_array_equal(predict(ravel(params), x[0]), network.apply(params, x[0])[0])
     with pytest.raises(ValueError, match=r"^x must be finite"):
         predict(theta, np.full((1, 3), np.inf))
+    for shape in [(3,), (1, 5, 7, 3)]:
+        with pytest.raises(ValueError, match=r"^x must have shape \(n, d\), or \(\.\.\., n, d\) like theta"):
+            predict(theta, np.zeros(shape))
+    with pytest.raises(ValueError, match=r"^theta must hold numbers"):
+        predict("text", x)
 
 
 def test_the_data_may_be_named(rng):

@@ -51,6 +51,13 @@ def test_bad_arguments_are_named(rng):
         ravel(((), ()))
     with pytest.raises(ValueError, match="tree must have the same batch_ndim = 1 leading axes"):
         ravel((np.zeros((2, 3)), np.zeros(4)), batch_ndim=1)
+    for name in ("tree", "params"):
+        with pytest.raises(ValueError, match=f"^{name} must hold numbers"):
+            list(leaves((np.zeros(2), (np.array(["a"]),)), name))
+        with pytest.raises(ValueError, match=f"^{name} must hold numbers"):
+            unraveler((np.zeros(2), np.array(["a"])), name)
+    with pytest.raises(ValueError, match="theta must end in the 2 entries of params"):
+        unraveler(np.zeros(2), "params")(np.zeros(3))
     unravel = unraveler(example(rng))
     for shape in [(11,), (13,), (12, 1), ()]:
         with pytest.raises(ValueError, match="theta must end in the 12 entries"):

@@ -207,6 +207,9 @@ def test_contours_take_a_loss_of_the_library(ax, rng):
         ({"levels": 0}, "levels"),
         ({"loss": lambda theta: theta[..., 0] - 0.5}, "loss"),
         ({"loss": lambda theta: np.full(theta.shape[:-1], np.nan)}, "loss"),
+        ({"loss": lambda theta: 0 * theta[..., 0]}, "loss"),
+        ({"loss": lambda theta: theta}, "loss"),
+        ({"loss": lambda theta: 1.0}, "loss"),
     ],
 )
 def test_bad_arguments_of_contours_are_named(ax, change, name):

@@ -128,6 +128,13 @@ def test_settings_that_are_no_counts_are_named(setting, value):
                 train(setting._replace(**{name: value}))
 
 
+def test_the_last_record_is_the_end():
+    for setting in (Baseline("logistic", steps=2500), Descent(3, epochs=99)):
+        with pytest.raises(ValueError, match=r"^every must divide (steps, 2500|epochs, 99), but it is 10*$"):
+            train(setting)
+    assert published.checked(Baseline("residual", steps=0)).steps == 0
+
+
 def test_the_file_holds_what_its_command_asks_for():
     runs = json.loads(FILE.read_text(encoding="utf-8"))["runs"]
     kinds = {"Baseline": Baseline, "Descent": Descent}

@@ -227,6 +227,28 @@ def test_bad_arguments_of_record_are_named(arguments, name):
         record(halving(), **{"n_steps": 3, **arguments})
 
 
+def test_what_is_wrong_from_the_start_is_not_the_rate_s_fault():
+    for run in (
+        lambda: record(iter([np.array([np.inf])]), 0),
+        lambda: trajectory(iter([np.array([np.nan])]), 0),
+    ):
+        with pytest.raises(DivergenceError, match=r"^theta is not finite at the start$"):
+            run()
+    with pytest.raises(DivergenceError, match=r"^loss is not finite at the start$"):
+        record(halving(), 3, loss=lambda theta: np.nan)
+
+
+@pytest.mark.parametrize("value", ["text", None, [1.0, [2.0]]])
+def test_a_metric_that_is_no_number_is_named(value):
+    with pytest.raises(ValueError, match=r"^loss must"):
+        record(halving(), 3, loss=lambda theta: value)
+
+
+def test_a_metric_that_changes_its_shape_is_named():
+    with pytest.raises(ValueError, match=r"^loss must"):
+        record(halving(), 3, loss=lambda theta: np.ones(int(theta[0])))
+
+
 def test_bad_arguments_of_trajectory_are_named():
     with pytest.raises(ValueError, match="n_steps must be at least 0"):
         trajectory(halving(), -1)
@@ -387,6 +409,21 @@ def test_bad_arguments_of_early_stopping_are_named(name):
     arguments = {"patience": 1, "max_steps": 1, "every": 1, name: 0}
     with pytest.raises(ValueError, match=f"^{name} must"):
         early_stopping(halving(), float, **arguments)
+
+
+def test_patience_that_ends_before_the_next_score_is_named():
+    with pytest.raises(ValueError, match=r"^patience must be at least every, 3, but it is 2"):
+        early_stopping(halving(), float, patience=2, max_steps=9, every=3)
+    found = early_stopping(*scored(3.0, 9.0, 2.0, 9.0, 4.0)[:2], patience=2, max_steps=4, every=2)
+    assert (found.step, found.stop) == (2, 4)
+
+
+@pytest.mark.parametrize(
+    "score", [lambda theta: theta, np.sum, lambda theta: "text", lambda theta: 1j * theta[:, 0]]
+)
+def test_a_score_of_another_shape_is_named(score):
+    with pytest.raises(ValueError, match=r"^score must give real numbers of shape \(2,\)"):
+        early_stopping(iter(np.ones((3, 2, 2))), score, patience=1, max_steps=2)
 
 
 def test_iterates_that_end_too_early_are_named():

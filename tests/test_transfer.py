@@ -8,7 +8,7 @@ from lib.decision import least_squares_risk, monte_carlo_risk
 from lib.linear_models import least_squares, mse_gradient, ridge
 from lib.losses import cross_entropy
 from lib.networks import mlp, objective
-from lib.optimizers import adam, momentum, sgd
+from lib.optimizers import adam, adamw, momentum, nesterov, sgd
 from lib.params import ravel
 from lib.transfer import (
     balanced_rows,
@@ -82,6 +82,17 @@ def test_risk_without_penalty_is_that_of_least_squares(problem):
     np.testing.assert_allclose(terms, (0, 0, least_squares_risk(X, 1.5)), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dependent_columns_say_nothing_about_their_difference(rng, dtype):
+    # The third column is the sum of the others, to round-off: along (1, 1, -1) there is no signal to fit.
+    pair = rng.normal(size=(12, 2))
+    X = np.column_stack([pair, pair.sum(axis=1)]).astype(dtype)
+    terms = transfer_risk(X, lambda s: ridge_filter(s, 0.0), [1.0, 1.0, -1.0], 1.5)
+    s = np.linalg.svd(X.astype(float), compute_uv=False)[:2]
+    np.testing.assert_allclose(terms.noise, 1.5**2 * np.sum(1 / s**2), rtol=1e-5)
+    np.testing.assert_allclose(terms.distance, 3, rtol=1e-5)
+
+
 def test_risk_of_a_simulation_with_an_estimated_source(problem, rng):
     X, _, target = problem
     mean, root = target - np.array([1.0, -0.5, 2.0]), rng.normal(size=(3, 3))
@@ -119,7 +130,7 @@ def test_body_and_head(rng):
     np.testing.assert_array_equal(head, ravel(params[-1:], 1))
 
 
-@pytest.mark.parametrize("optimizer", [sgd, momentum, adam])
+@pytest.mark.parametrize("optimizer", [sgd, momentum, nesterov, adam])
 @pytest.mark.parametrize("frozen", [0, 1, 2])
 def test_frozen_layers_stay_and_the_others_move(rng, optimizer, frozen):
     network = mlp(4, 6, 5, 3)
@@ -134,6 +145,14 @@ def test_frozen_layers_stay_and_the_others_move(rng, optimizer, frozen):
     assert moved == [layer >= frozen for layer in range(3)]
     stay = sum(sizes[:frozen])
     np.testing.assert_array_equal(last[:stay], theta[:stay])
+
+
+def test_weight_decay_needs_the_mask_too(rng):
+    theta, mask = rng.normal(size=4), np.array([0.0, 1.0, 0.0, 1.0])
+    g = masked(lambda theta: 2 * theta, mask)
+    for decay, moved in [(0.1 * mask, mask), (0.1, np.ones(4))]:
+        last = take(adamw(g, theta, 0.01, decay=decay), 6)[-1]
+        np.testing.assert_array_equal(last != theta, moved)
 
 
 def test_a_mask_for_each_member(rng):
@@ -163,6 +182,11 @@ def test_a_mask_for_each_member(rng):
         (lambda: transfer_risk(np.eye(2), np.zeros_like, np.ones(2), -1.0), "sigma"),
         (lambda: transfer_risk(np.eye(2), np.zeros_like, np.ones(2), 1.0, np.eye(3)), "source_covariance"),
         (lambda: transfer_risk(np.ones((1, 2)), np.ones_like, np.ones(2), 1.0), "reach"),
+        (lambda: transfer_risk(np.eye(2), lambda s: s * np.nan, np.ones(2), 1.0), "reach"),
+        (lambda: transfer_risk(np.eye(2), lambda s: s[:1], np.ones(2), 1.0), "reach"),
+        (lambda: transfer_risk(np.eye(2), lambda s: s[:, None], np.ones(2), 1.0), "reach"),
+        (lambda: split_head(np.zeros(3), (np.array(["a"]), np.zeros(2))), "params"),
+        (lambda: trainable((np.array(["a"]), ()), 1), "params"),
         (lambda: balanced_rows(np.zeros((2, 2), int), 1, np.random.default_rng(0)), "y"),
         (lambda: balanced_rows(np.array([0, 0, 1]), 2, np.random.default_rng(0)), "per_class"),
         (lambda: balanced_rows(np.array([0, 1]), 1, np.random.default_rng(0), members=0), "members"),
