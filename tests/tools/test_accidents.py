@@ -174,6 +174,7 @@ def test_two_that_write_the_same_notebook_cannot_mix(tmp_path):
     with pytest.raises(OSError, match=f"cannot write {path}: File exists"):
         write(path, "two")
     assert path.read_text(encoding="utf-8") == "one"
+    assert unfinished(path).read_text(encoding="utf-8") == "of another"
 
 
 def test_a_full_disk_is_named_in_one_line(tmp_path, subtests):
