@@ -3,6 +3,7 @@
 It does what Jupyter Book leaves open:
 
 - the cache of executed notebooks also depends on ``lib``, the stored results and the pinned packages;
+- a page that reads notebooks is executed again when a notebook has changed;
 - what a build that was killed left half-written in the cache is executed again;
 - a build that failed, or was interrupted, is not taken for done by the next one;
 - where npm has installed the browser libraries, the built book carries them and needs no network;
@@ -20,6 +21,7 @@ from jupyter_cache import get_cache
 from jupyter_cache.cache.db import NbCacheRecord
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sqlalchemy.exc import DatabaseError
 
@@ -58,7 +60,10 @@ def stop_unless_writable(folder: Path) -> None:
 
 
 def digest(root: Path) -> str:
-    """Return a digest of all that decides what a chapter prints, apart from the chapter itself."""
+    """Return a digest of what decides the outputs of a page's code cells, apart from these cells.
+
+    Except what a page reads in notebooks: see `read_again`.
+    """
     state = hashlib.sha256(sys.version.encode())
     library = (path for path in (root / "lib").rglob("*") if path.is_file() and path.suffix != ".pyc")
     stored = [*(root / "results").glob("*.json"), *(root / "benchmarks").glob("*.json")]
@@ -75,6 +80,24 @@ def tie_cache_to_lib(app: Sphinx, config: Config) -> None:
         if old != cache:
             shutil.rmtree(old) if old.is_dir() else old.unlink()
     config.nb_execution_cache_path = str(cache)
+
+
+def read_again(app: Sphinx, env: BuildEnvironment, *outdated: set[str]) -> list[str]:
+    """Return the pages that read notebooks, if a page was added, changed or removed.
+
+    They have to force their execution: the cache knows a notebook by its code cells, not by its text, and
+    Sphinx knows of no page that another reads.
+    """
+    if not any(outdated):
+        return []
+    paths = {name: Path(env.doc2path(name)) for name in env.found_docs}
+    return [name for name, path in paths.items() if path.suffix == ".ipynb" and forces_execution(path)]
+
+
+def forces_execution(path: Path) -> bool:
+    """Tell whether a notebook asks to be executed whatever is in the cache."""
+    metadata = json.loads(path.read_text(encoding="utf-8"))["metadata"]
+    return metadata.get("mystnb", {}).get("execution_mode") == "force"
 
 
 def mend_cache(app: Sphinx, config: Config) -> None:
@@ -203,6 +226,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", tie_cache_to_lib)
     app.connect("config-inited", mend_cache)
     app.connect("config-inited", carry_browser_libraries)
+    app.connect("env-get-outdated", read_again)
     app.connect("build-finished", prune)
     app.connect("build-finished", make_light, priority=800)  # after the theme: it writes pygments.css
     app.connect("build-finished", remember_finished_build, priority=900)
