@@ -191,10 +191,8 @@ def run(configuration: Configuration, python: Path, paths: Sequence[str]) -> dic
     if pytest.returncode not in (0, 1) or not report.exists():
         raise RuntimeError(f"pytest ended with {pytest.returncode}; see {log.relative_to(ROOT)}")
     entries = json.loads(report.read_text("utf-8"))
-    return {
-        **found,
-        "notebooks": {path: {"digest": digests[path], **entry} for path, entry in entries.items()},
-    }
+    found["notebooks"] = {path: {"digest": digests[path], **entry} for path, entry in entries.items()}
+    return found
 
 
 def cells(path: Path) -> list[NotebookNode]:
@@ -206,12 +204,12 @@ def cells(path: Path) -> list[NotebookNode]:
 def digest(path: Path) -> str:
     """Return a digest of these cells and of the text that they give: what was found holds for no others.
 
-    A change of lib that is seen in no text is not seen here.  Figures do not count, whose data have digits that
-    another machine would not store, nor does what `PAGE` draws from the results.
+    A change of lib that is seen in no text is not seen here.  Figures do not count, whose data have digits
+    that another machine would not store, nor does what `PAGE` draws from the results.
     """
     texts = []
     for cell in cells(path):
-        texts += [cell.source, *(text for output in cell.outputs if path != PAGE for text in printed(output))]
+        texts += [cell.source, *(text for output in cell.outputs for text in printed(output) if path != PAGE)]
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
 
 
@@ -219,7 +217,7 @@ def printed(output: NotebookNode) -> list[str]:
     """Return the text of an output: what is printed, shown as a table, or glued."""
     if output.output_type == "stream":
         return [output.text]
-    return [text for kind, text in sorted(output.data.items()) if "text/" in kind]
+    return [text for kind, text in sorted(output.get("data", {}).items()) if "text/" in kind]
 
 
 def failed_in(entry: dict, path: str) -> bool:
