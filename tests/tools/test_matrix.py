@@ -6,6 +6,7 @@ import platform
 import signal
 import subprocess
 import sys
+import time
 
 import psutil
 import pytest
@@ -172,6 +173,7 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_nothing_running(monkeypatch, t
     def run(configuration, *_):
         if configuration.name == "haswell-1":
             return {**HEAD, "notebooks": {"intro.ipynb": entry()}}
+        time.sleep(0.5)  # until the main thread waits: what comes a moment before that, it hears too late
         os.kill(os.getpid(), signal.SIGINT)
         ended = subprocess.run([sys.executable, "-c", "import time; time.sleep(120)"], check=False)
         raise RuntimeError(f"pytest ended with {ended.returncode}")
