@@ -37,7 +37,7 @@ test-browser: book $(browser) ## test the built book in headless Chromium with t
 test-lab: $(installed) $(browser) ## run every notebook in a real JupyterLab, in headless Chromium
 	$(python) -m pytest tests/lab
 
-test-mutants: $(installed) ## plant faults in lib, one at a time, and report which tests notice
+test-mutants: $(installed) ## plant faults in lib, one at a time, and store in results/mutants.json which tests notice
 	$(python) -m tools.mutants
 
 test-matrix: $(installed) ## run every notebook on other kernels, threads and versions, into results/matrix.json

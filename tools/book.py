@@ -3,13 +3,16 @@
 It does what Jupyter Book leaves open:
 
 - the cache of executed notebooks also depends on ``lib``, the stored results and the pinned packages;
+- a page that reads notebooks is executed again when a notebook has changed;
 - what a build that was killed left half-written in the cache is executed again;
+- a disk that is full, or becomes so, is named in one line;
 - a build that failed, or was interrupted, is not taken for done by the next one;
 - where npm has installed the browser libraries, the built book carries them and needs no network;
 - pages whose source is gone are gone from the built book too, and so are files for developers of its theme;
 - the pages and their pictures are made light: see ``tools/light.py``.
 """
 
+import errno
 import hashlib
 import json
 import shutil
@@ -20,6 +23,7 @@ from jupyter_cache import get_cache
 from jupyter_cache.cache.db import NbCacheRecord
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sqlalchemy.exc import DatabaseError
 
@@ -39,6 +43,8 @@ BROWSER_LIBRARIES = {
     "requirejs": ["require.js"],
     "@jupyter-widgets/html-manager": ["dist/embed-amd.js"],
 }
+ROOM = 200  # megabytes; a build takes up 115, and the pages are larger before they are made light
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 CARRIED = "libraries"  # in _static/, beside the theme's own files
 MATHJAX = f"{CARRIED}/mathjax/es5/tex-mml-chtml.js"
 WIDGETS = {  # in this order: the second is a module that the first loads
@@ -55,10 +61,24 @@ def stop_unless_writable(folder: Path) -> None:
         try_to_write_into(folder)
     except OSError as error:
         sys.exit(f"book: {error}")
+    free = shutil.disk_usage(folder).free // 10**6
+    if free < ROOM:
+        sys.exit(f"book: a build needs {ROOM} MB, and {folder} has {free} MB left")
+
+
+def stop_where_full(app: Sphinx, exception: BaseException | None) -> None:
+    """Say in one line that the disk is full, which Sphinx would take for a bug of its own."""
+    while exception is not None:
+        if isinstance(exception, OSError) and exception.errno in FULL:
+            sys.exit(f"book: cannot write into the folder {app.outdir}: {exception.strerror}")
+        exception = exception.__cause__ or exception.__context__
 
 
 def digest(root: Path) -> str:
-    """Return a digest of all that decides what a chapter prints, apart from the chapter itself."""
+    """Return a digest of what decides the outputs of a page's code cells, apart from these cells.
+
+    Except what a page reads in notebooks: see `read_again`.
+    """
     state = hashlib.sha256(sys.version.encode())
     library = (path for path in (root / "lib").rglob("*") if path.is_file() and path.suffix != ".pyc")
     stored = [*(root / "results").glob("*.json"), *(root / "benchmarks").glob("*.json")]
@@ -75,6 +95,24 @@ def tie_cache_to_lib(app: Sphinx, config: Config) -> None:
         if old != cache:
             shutil.rmtree(old) if old.is_dir() else old.unlink()
     config.nb_execution_cache_path = str(cache)
+
+
+def read_again(app: Sphinx, env: BuildEnvironment, *outdated: set[str]) -> list[str]:
+    """Return the pages that read notebooks, if a page was added, changed or removed.
+
+    They have to force their execution: the cache knows a notebook by its code cells, not by its text, and
+    Sphinx knows of no page that another reads.
+    """
+    if not any(outdated):
+        return []
+    paths = {name: Path(env.doc2path(name)) for name in env.found_docs}
+    return [name for name, path in paths.items() if path.suffix == ".ipynb" and forces_execution(path)]
+
+
+def forces_execution(path: Path) -> bool:
+    """Tell whether a notebook asks to be executed whatever is in the cache."""
+    metadata = json.loads(path.read_text(encoding="utf-8"))["metadata"]
+    return metadata.get("mystnb", {}).get("execution_mode") == "force"
 
 
 def mend_cache(app: Sphinx, config: Config) -> None:
@@ -203,6 +241,8 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", tie_cache_to_lib)
     app.connect("config-inited", mend_cache)
     app.connect("config-inited", carry_browser_libraries)
+    app.connect("env-get-outdated", read_again)
+    app.connect("build-finished", stop_where_full, priority=0)
     app.connect("build-finished", prune)
     app.connect("build-finished", make_light, priority=800)  # after the theme: it writes pygments.css
     app.connect("build-finished", remember_finished_build, priority=900)

@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psutil
+from nbformat import NotebookNode
 
 from benchmarks.machine import FORCED_KERNEL
 from lib.sweeps import write_atomically
@@ -184,24 +185,39 @@ def run(configuration: Configuration, python: Path, paths: Sequence[str]) -> dic
     options.append(f"--nbval-cell-timeout={CELL_TIMEOUT}")
     command = [python, "-m", "tools.tied", str(os.getpid()), "pytest", *options]
     command += [f"--nbval-report={report}", *paths]
-    codes = {path: code(ROOT / path) for path in paths}  # as they are now: they may be edited meanwhile
+    digests = {path: digest(ROOT / path) for path in paths}  # as they are now: they may be edited meanwhile
     with log.open("w", encoding="utf-8") as output:
         pytest = subprocess.run(command, cwd=ROOT, env=variables, stdout=output, stderr=output, check=False)
     if pytest.returncode not in (0, 1) or not report.exists():
         raise RuntimeError(f"pytest ended with {pytest.returncode}; see {log.relative_to(ROOT)}")
     entries = json.loads(report.read_text("utf-8"))
-    return {**found, "notebooks": {path: {"code": codes[path], **entry} for path, entry in entries.items()}}
+    found["notebooks"] = {path: {"digest": digests[path], **entry} for path, entry in entries.items()}
+    return found
 
 
-def cells(path: Path) -> list[str]:
-    """Return the sources of the cells of a notebook that are compared."""
+def cells(path: Path) -> list[NotebookNode]:
+    """Return the cells of a notebook that are compared."""
     book = notebooks.loads(path.read_text(encoding="utf-8"))
-    return [cell.source for cell in book.cells if cell.cell_type == "code" and cell.source.strip()]
+    return [cell for cell in book.cells if cell.cell_type == "code" and cell.source.strip()]
 
 
-def code(path: Path) -> str:
-    """Return a digest of these sources: what was found holds for no others."""
-    return hashlib.sha256("\0".join(cells(path)).encode()).hexdigest()[:16]
+def digest(path: Path) -> str:
+    """Return a digest of these cells and of the text that they give: what was found holds for no others.
+
+    A change of lib that is seen in no text is not seen here.  Figures do not count, whose data have digits
+    that another machine would not store, nor does what `PAGE` draws from the results.
+    """
+    texts = []
+    for cell in cells(path):
+        texts += [cell.source, *(text for output in cell.outputs for text in printed(output) if path != PAGE)]
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
+
+
+def printed(output: NotebookNode) -> list[str]:
+    """Return the text of an output: what is printed, shown as a table, or glued."""
+    if output.output_type == "stream":
+        return [output.text]
+    return [text for kind, text in sorted(output.get("data", {}).items()) if "text/" in kind]
 
 
 def failed_in(entry: dict, path: str) -> bool:

@@ -8,12 +8,17 @@ their own outputs and checks, until one notices: first the chapter that the faul
 which must notice.  A chapter that never runs the function with the fault in it is passed over: a first run
 without faults, under coverage, tells which those are.
 
+Each verdict is stored in results/mutants.json as soon as it is there, in place of the one before; with
+--skip-chapters nothing is stored.
+
 The exit code is 1 if more than one fault in twenty survives all tests, or if a chapter does not notice what
 it must, and 2 if a run tells nothing: tests that fail without a fault, or that never ran.
 """
 
 import argparse
 import ast
+import hashlib
+import json
 import os
 import queue
 import shutil
@@ -21,15 +26,17 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
 from coverage import CoverageData
 
+from lib.sweeps import try_to_write_into, write_atomically
 from tools.notebooks import ROOT, find_all
 
+RESULTS = ROOT / "results" / "mutants.json"
 ENOUGH = 0.95  # of the faults must be noticed
 PATIENCE = 1200  # seconds for one run of pytest; a fault may make a loop endless
 SURVIVED = "SURVIVED"
@@ -49,6 +56,24 @@ class Verdict(NamedTuple):
 def read_mutants() -> list[dict]:
     """Return the faults in the order of their file."""
     return tomllib.loads((ROOT / "tests/mutants.toml").read_text(encoding="utf-8"))["mutant"]
+
+
+def digest(mutant: dict) -> str:
+    """Return a digest of a fault: a verdict holds for no other."""
+    return hashlib.sha256("\0".join(mutant[key] for key in ("file", "old", "new")).encode()).hexdigest()[:16]
+
+
+def read_results() -> dict[str, dict]:
+    """Return what is stored, by the name of the fault."""
+    return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+
+
+def store(mutant: dict, found: Verdict) -> None:
+    """Put a verdict in its place among those that are stored, and drop those of faults that are gone."""
+    results = read_results() | {mutant["name"]: {"fault": digest(mutant), **found._asdict()}}
+    names = [name for name in (mutant["name"] for mutant in read_mutants()) if name in results]
+    lines = [f"{json.dumps(name)}: {json.dumps(results[name])}" for name in names]
+    write_atomically(RESULTS, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
 
 
 def make_copy(target: Path) -> Path:
@@ -82,8 +107,11 @@ def run(arguments: list[str], copy: Path, **environment: str) -> subprocess.Comp
 
 
 def noticed(paths: Iterable[str], copy: Path, **environment: str) -> bool:
-    """Run pytest on the paths until a test fails; anything but that or a clean pass is an error."""
-    # A busy machine is no fault: cells get all the time they want.
+    """Run pytest on the paths until a test fails, or time is up; else anything but a pass is an error.
+
+    With -x a module that cannot be imported is a failed test to pytest.
+    """
+    # A busy machine is no fault: a cell may take as long as the whole run.
     options = ["-x", "-q", "-p", "no:cacheprovider", f"--nbval-cell-timeout={PATIENCE}"]
     try:
         result = run(["-m", "pytest", *paths, *options], copy, **environment)
@@ -139,7 +167,8 @@ def covered_lines(chapter: str, copy: Path) -> dict[str, set[int]]:
     # Not by pytest: nbval kills its kernels, and with them what they have measured.
     path = copy / chapter
     stored = path.read_bytes()
-    executed = run(["-m", "tools.refresh", chapter], copy, COVERAGE_PROCESS_START=str(settings))
+    refresh = ["-m", "tools.refresh", f"--timeout={PATIENCE}", chapter]
+    executed = run(refresh, copy, COVERAGE_PROCESS_START=str(settings))
     if executed.returncode:
         raise RuntimeError(f"{chapter} fails without any fault:\n{executed.stderr}")
     if path.read_bytes() != stored:
@@ -195,7 +224,8 @@ def report(verdicts: dict[str, Verdict], must: dict[str, str]) -> tuple[str, boo
 
 
 def examine_all(mutants: dict[str, dict], jobs: int, skip_chapters: bool) -> dict[str, Verdict]:
-    """Examine the faults, some at a time, each in a copy of its own; print each verdict as it comes."""
+    """Examine faults, some at a time, each in a copy of its own; print and store each verdict as it comes."""
+    verdicts = {}
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool:
         copies: queue.SimpleQueue[Path] = queue.SimpleQueue()
         for number in range(jobs):
@@ -219,29 +249,32 @@ def examine_all(mutants: dict[str, dict], jobs: int, skip_chapters: bool) -> dic
         traced = {name: pool.submit(borrow, covered_lines, name) for name in chapters}
         try:
             if clean.result():
-                raise RuntimeError("the unit tests fail without any fault")
+                raise RuntimeError(f"the unit tests fail without any fault, or take more than {PATIENCE} s")
             covered = {name: lines.result() for name, lines in traced.items()}
             running = {
-                name: pool.submit(borrow, examine, mutant, units, covered) for name, mutant in mutants.items()
+                pool.submit(borrow, examine, mutant, units, covered): name for name, mutant in mutants.items()
             }
             width = max(map(len, mutants))
             print(f"{'fault':{width}} | unit tests | chapter")
-            for name, future in running.items():
-                found = future.result()
+            for future in as_completed(running):
+                name, found = running[future], future.result()
+                verdicts[name] = found
+                if not skip_chapters:
+                    store(mutants[name], found)
                 chapter = found.chapter or (SURVIVED if found.reached else "-")
                 print(f"{name:{width}} | {'noticed' if found.units else SURVIVED:10} | {chapter}", flush=True)
         finally:
             pool.shutdown(cancel_futures=True)
-    return {name: future.result() for name, future in running.items()}
+    return {name: verdicts[name] for name in mutants}
 
 
-def main() -> int:
-    """Run the faults that the command line asks for."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the faults that the command line asks for; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.mutants", description=__doc__.splitlines()[0])
     parser.add_argument("--only", metavar="NAME", action="append", help="plant this fault; may be repeated")
     parser.add_argument("--jobs", metavar="N", type=int, default=2, help="faults at a time (%(default)s)")
     parser.add_argument("--skip-chapters", action="store_true", help="run the unit tests alone")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.jobs < 1:
         parser.error(f"--jobs must be at least 1, got {options.jobs}")
 
@@ -252,12 +285,15 @@ def main() -> int:
     chosen = {name: mutants[name] for name in names}
     must = {} if options.skip_chapters else {n: m["chapter"] for n, m in chosen.items() if "chapter" in m}
     try:
+        if not options.skip_chapters:
+            try_to_write_into(RESULTS.parent)
         text, good = report(examine_all(chosen, options.jobs, options.skip_chapters), must)
-    except (RuntimeError, OSError, subprocess.CalledProcessError) as error:  # a full disk, no git
+    except (RuntimeError, OSError, subprocess.SubprocessError) as error:  # a full disk, no git, no end
         print(f"mutants: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("mutants: interrupted", file=sys.stderr)
+        kept = "" if options.skip_chapters else "; what was finished is stored"
+        print(f"mutants: interrupted{kept}", file=sys.stderr)
         return 130
     print(text)
     return int(not good)

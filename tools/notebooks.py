@@ -85,12 +85,15 @@ def write(path: Path, text: str) -> None:
     temporary = unfinished(path)
     try:
         with temporary.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+            try:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+                temporary.replace(path)
+            except OSError:
+                temporary.unlink()  # never that of another, to whom open("x") leaves it
+                raise
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise OSError(f"cannot write {path}: {error.strerror}") from None
 
 

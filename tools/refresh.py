@@ -24,8 +24,10 @@ from tools import notebooks
 PARALLEL = 2  # notebooks at a time
 
 
-def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
+def execute(notebook: NotebookNode, folder: Path, timeout: int) -> NotebookNode:
     """Return ``notebook`` with the outputs of a fresh kernel that runs in ``folder``.
+
+    No cell may take longer than ``timeout`` seconds.
 
     Raises
     ------
@@ -35,7 +37,7 @@ def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
     client = NotebookClient(
         notebook,
         kernel_name="python3",
-        timeout=notebooks.CELL_TIMEOUT,
+        timeout=timeout,
         resources={"metadata": {"path": str(folder)}},
         record_timing=False,
         store_widget_state=False,
@@ -52,12 +54,12 @@ def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
     return executed
 
 
-def refresh(path: Path) -> bool:
+def refresh(path: Path, timeout: int = notebooks.CELL_TIMEOUT) -> bool:
     """Execute one notebook and store it; return whether the file changed."""
     notebooks.unfinished(path).unlink(missing_ok=True)
     before = path.read_text(encoding="utf-8")
     notebook = notebooks.normalise(notebooks.loads(before))
-    after = notebooks.dumps(notebooks.normalise(execute(notebook, path.resolve().parent)))
+    after = notebooks.dumps(notebooks.normalise(execute(notebook, path.resolve().parent, timeout)))
     if after != before:
         notebooks.write(path, after)
     return after != before
@@ -73,7 +75,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Refresh the notebooks named on the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.refresh", description=__doc__.split("\n")[0])
     parser.add_argument("notebooks", nargs="*", type=Path, help="notebooks (default: all of the book)")
-    paths = parser.parse_args(arguments).notebooks or notebooks.find_all()
+    patience = "seconds that a cell may take (%(default)s)"
+    parser.add_argument("--timeout", metavar="N", type=int, default=notebooks.CELL_TIMEOUT, help=patience)
+    options = parser.parse_args(arguments)
+    paths = options.notebooks or notebooks.find_all()
+    if options.timeout < 1:
+        parser.error(f"--timeout must be at least 1, got {options.timeout}")
     for path in paths:
         if path.suffix != ".ipynb" or not path.is_file():
             parser.error(f"no such notebook: {path}")
@@ -88,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     notebooks.prepare_kernels()
     failed = False
     with ProcessPoolExecutor(PARALLEL, initializer=_begin, initargs=(os.getpid(),)) as pool:
-        running = [(path, pool.submit(refresh, path)) for path in paths]
+        running = [(path, pool.submit(refresh, path, options.timeout)) for path in paths]
         for path, result in running:
             try:
                 print(f"{path}: {'updated' if result.result() else 'unchanged'}", flush=True)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -48,6 +49,11 @@ def complaint(*arguments, **options):
     _, error = process.communicate(timeout=SLACK)
     assert len(error.splitlines()) == 1, error
     return process.returncode, error.strip()
+
+
+def building(folder):
+    """Return the module and arguments that build a book."""
+    return ["sphinx", "-C", "-q", "-D", "extensions=myst_nb,tools.book", folder, folder / "_build" / "html"]
 
 
 def small_files():
@@ -174,6 +180,7 @@ def test_two_that_write_the_same_notebook_cannot_mix(tmp_path):
     with pytest.raises(OSError, match=f"cannot write {path}: File exists"):
         write(path, "two")
     assert path.read_text(encoding="utf-8") == "one"
+    assert unfinished(path).read_text(encoding="utf-8") == "of another"
 
 
 def test_a_full_disk_is_named_in_one_line(tmp_path, subtests):
@@ -204,6 +211,19 @@ def test_a_full_disk_is_named_in_one_line(tmp_path, subtests):
         assert code == 2
         assert error.startswith("mutants: [Errno 27] File too large: ")
         assert error.count(str(ROOT)) == 1
+    with subtests.test("book"):
+        for name in ("requirements.txt", "constraints.txt"):
+            (tmp_path / name).touch()
+        (tmp_path / "index.md").write_text("# Title\n", encoding="utf-8")
+        code, error = complaint(*building(tmp_path), preexec_fn=small_files)
+        html = tmp_path / "_build" / "html"
+        assert (code, error) == (1, f"book: cannot write into the folder {html}: File too large")
+
+
+def test_a_disk_without_room_for_a_book_is_named_before_it_is_full(tmp_path, monkeypatch):
+    monkeypatch.setattr(book.shutil, "disk_usage", lambda folder: SimpleNamespace(free=199_999_999))
+    with pytest.raises(SystemExit, match=f"book: a build needs 200 MB, and {tmp_path} has 199 MB left"):
+        book.stop_unless_writable(tmp_path / "_build" / "html")
 
 
 def test_a_read_only_folder_is_named_in_one_line(tmp_path, subtests):
@@ -215,8 +235,7 @@ def test_a_read_only_folder_is_named_in_one_line(tmp_path, subtests):
         "benchmarks": ["benchmarks", "--output", tmp_path / "a.json"],
     }
     (tmp_path / "index.md").write_text("# Title\n", encoding="utf-8")
-    building = ["sphinx", "-C", "-q", "-D", "extensions=myst_nb,tools.book"]
-    commands["book"] = [*building, tmp_path, tmp_path / "_build" / "html"]
+    commands["book"] = building(tmp_path)
     with read_only(tmp_path):
         for name, arguments in commands.items():
             with subtests.test(name):

@@ -14,7 +14,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
 
 from tools import book
-from tools.notebooks import ROOT, dumps
+from tools.notebooks import ROOT, dumps, find_all, loads
 
 DECISIVE = ["lib/__init__.py", "lib/data/x.csv", "requirements.txt", "constraints.txt"]
 DECISIVE += ["results/a.json", "benchmarks/results.json"]
@@ -128,6 +128,34 @@ def test_a_build_with_a_warning_fails_again_until_it_is_mended(project):
         assert "nowhere" in errors
     (project / "index.md").write_text("# Title\n\nMended.\n")
     assert build(project)[0] == 0
+
+
+COUNT = "import json; print(str(json.load(open('words.ipynb'))['cells']).count('word'))"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning")
+def test_a_page_that_reads_a_notebook_knows_when_its_text_has_changed(project):
+    (project / "index.md").unlink()
+    index = notebook(new_markdown_cell("# Title"), new_code_cell(COUNT))
+    index.metadata["mystnb"] = {"execution_mode": "force"}
+    (project / "index.ipynb").write_text(dumps(index))
+    page = project / "_build" / "html" / "index.html"
+    for many in (3, 5):
+        words = notebook(new_markdown_cell("# Title\n\n" + "word " * many), new_code_cell("print(1)"))
+        words.metadata["orphan"] = True
+        (project / "words.ipynb").write_text(dumps(words))
+        assert build(project) == (0, "")
+        assert f"<pre>{many}\n" in page.read_text()
+    read = (project / "_build" / ".doctrees" / "index.doctree").stat().st_mtime_ns
+    assert build(project) == (0, "")
+    assert (project / "_build" / ".doctrees" / "index.doctree").stat().st_mtime_ns == read, "needlessly"
+
+
+@pytest.mark.parametrize("path", find_all(), ids=lambda path: path.stem)
+def test_a_notebook_that_reads_notebooks_forces_its_execution(path):
+    cells = loads(path.read_text(encoding="utf-8")).cells
+    if any(".ipynb" in cell.source for cell in cells if cell.cell_type == "code"):
+        assert book.forces_execution(path)
 
 
 def without_its_file(cache):

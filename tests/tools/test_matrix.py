@@ -6,19 +6,22 @@ import platform
 import signal
 import subprocess
 import sys
+import time
 
 import psutil
 import pytest
+from nbformat.v4 import new_output
+from notebook_parts import executed, notebook
 
 from benchmarks import machine
 from tools import matrix
 from tools.matrix import CONFIGURATIONS, Configuration
-from tools.notebooks import ROOT, find_all
+from tools.notebooks import ROOT, dumps, find_all
 
 BOOK = {
-    path.relative_to(ROOT).as_posix(): (len(matrix.cells(path)), matrix.code(path)) for path in find_all()
+    path.relative_to(ROOT).as_posix(): (len(matrix.cells(path)), matrix.digest(path)) for path in find_all()
 }
-AGAIN = "code cells or a pin changed, or a run is missing: see CONTRIBUTING.md, Which digits reproduce?"
+AGAIN = "a cell, its text or a pin changed, or a run is missing: see CONTRIBUTING.md, Which digits reproduce?"
 
 
 def entry(**changes):
@@ -50,7 +53,7 @@ def test_every_cell_of_the_present_notebooks_was_run_and_agreed(configuration):
     if found.get("lacking"):
         assert configuration.kernel == "SkylakeX", "every x86-64 processor of today has the others"
         return
-    ran = {path: (run["compared"], run["code"]) for path, run in found.get("notebooks", {}).items()}
+    ran = {path: (run["compared"], run["digest"]) for path, run in found.get("notebooks", {}).items()}
     assert ran == BOOK, AGAIN
     assert not [path for path, run in found["notebooks"].items() if matrix.failed_in(run, path)]
     asked = (configuration.kernel, configuration.threads, configuration.vectors)
@@ -60,6 +63,26 @@ def test_every_cell_of_the_present_notebooks_was_run_and_agreed(configuration):
             assert found[package] == matrix.pinned(package), AGAIN
         elif configuration.versions == "oldest":
             assert f"{found[package]}.".startswith(f"{matrix.lower_bound(package)}."), AGAIN
+
+
+def test_the_digest_knows_the_text_that_was_compared(tmp_path, monkeypatch):
+    def digest(source, text, glued, figure):
+        outputs = [
+            new_output("stream", text=text),
+            new_output("display_data", {"application/papermill.record/text/plain": glued}),
+            new_output("display_data", {"image/png": figure, "text/plain": "<Figure>"}),
+        ]
+        path = tmp_path / "a.ipynb"
+        path.write_text(dumps(notebook(executed(source, *outputs))), encoding="utf-8")
+        return matrix.digest(path)
+
+    before = digest("1", "0.5", "'2'", "figure")
+    assert digest("1", "0.5", "'2'", "another") == before
+    changed = [("2", "0.5", "'2'"), ("1", "0.6", "'2'"), ("1", "0.5", "'3'")]
+    assert before not in {digest(*texts, "figure") for texts in changed}
+    monkeypatch.setattr(matrix, "PAGE", tmp_path / "a.ipynb")
+    assert digest("1", "0.5", "'2'", "figure") == digest("1", "0.6", "'3'", "figure")
+    assert digest("1", "0.5", "'2'", "figure") != digest("2", "0.5", "'2'", "figure")
 
 
 def test_the_configurations_have_names_of_their_own():
@@ -150,6 +173,7 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_nothing_running(monkeypatch, t
     def run(configuration, *_):
         if configuration.name == "haswell-1":
             return {**HEAD, "notebooks": {"intro.ipynb": entry()}}
+        time.sleep(0.5)  # until the main thread waits: what comes a moment before that, it hears too late
         os.kill(os.getpid(), signal.SIGINT)
         ended = subprocess.run([sys.executable, "-c", "import time; time.sleep(120)"], check=False)
         raise RuntimeError(f"pytest ended with {ended.returncode}")

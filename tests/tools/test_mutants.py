@@ -1,12 +1,18 @@
-"""The planted faults can be planted, and the chapters that must notice them exist."""
+"""The planted faults can be planted, their verdicts are stored, and the chapters that must notice them do."""
 
 import inspect
+import os
+import shlex
+import signal
+import subprocess
+import time
 
 import pytest
 from nbformat.v4 import new_code_cell, new_output
 from notebook_parts import notebook
 
 from lib.claims import check
+from tools import mutants
 from tools.mutants import Verdict, covered_lines, lines_at_risk, make_copy, read_mutants, report
 from tools.notebooks import ROOT, dumps, find_all
 
@@ -81,3 +87,99 @@ def test_the_lines_that_the_kernel_of_a_chapter_runs_are_known(tmp_path):
     found = covered_lines("chapters/tiny.ipynb", copy)["lib/claims.py"]
     lines, start = inspect.getsourcelines(check)
     assert start + len(lines) - 1 in found
+
+
+def test_a_fault_with_which_a_module_cannot_be_imported_is_noticed(tmp_path):
+    copy = make_copy(tmp_path / "copy")
+    with (copy / "lib/schedules.py").open("a", encoding="utf-8") as file:
+        file.write("\nraise NameError\n")
+    assert mutants.noticed(["lib/schedules.py", "tests/test_schedules.py"], copy)
+
+
+def test_every_fault_has_a_verdict_and_enough_are_noticed():
+    faults = {mutant["name"]: mutant for mutant in read_mutants()}
+    stored = mutants.read_results()
+    missing = [
+        argument
+        for name, mutant in faults.items()
+        if stored.get(name, {}).get("fault") != mutants.digest(mutant)
+        for argument in ("--only", name)
+    ]
+    assert not missing, f"examine them: .venv/bin/python -m tools.mutants {shlex.join(missing)}"
+    verdicts = {name: Verdict(**{key: stored[name][key] for key in Verdict._fields}) for name in faults}
+    must = {name: mutant["chapter"] for name, mutant in faults.items() if "chapter" in mutant}
+    summary, good = report(verdicts, must)
+    assert good, summary
+
+
+@pytest.fixture
+def quick(monkeypatch, tmp_path):
+    """Let runs of the tool take no time; return what it examined and the path of what it stores."""
+    monkeypatch.setattr(mutants, "RESULTS", tmp_path / "mutants.json")
+    monkeypatch.setattr(mutants, "make_copy", lambda target: target)
+    monkeypatch.setattr(mutants, "noticed", lambda *_: False)
+    monkeypatch.setattr(mutants, "covered_lines", lambda *_: {})
+    names = [mutant["name"] for mutant in read_mutants()[:3]]
+    return names, [argument for name in names for argument in ("--only", name)]
+
+
+def test_verdicts_are_stored_as_they_come_and_others_are_kept(quick, monkeypatch, capsys):
+    names, arguments = quick
+    slow = names[0]
+
+    def examine(mutant, *_):
+        while mutant["name"] == slow and len(mutants.read_results()) < 2:
+            time.sleep(0.01)
+        return Verdict(True, None, True)
+
+    monkeypatch.setattr(mutants, "examine", examine)
+    assert mutants.main(arguments) == 1, "a chapter sleeps"
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.partition("|")[0].strip() for line in printed[1:4]] == [*names[1:], slow]
+    stored = mutants.read_results()
+    assert list(stored) == names, "in the order of their file"
+    assert stored[slow] == {
+        "fault": mutants.digest(read_mutants()[0]),
+        "units": True,
+        "chapter": None,
+        "reached": True,
+    }
+    monkeypatch.setattr(mutants, "examine", lambda *_: Verdict(False, None, False))
+    mutants.main([*arguments[:2], "--skip-chapters"])
+    assert mutants.read_results() == stored, "a verdict without the chapters is none"
+    mutants.main(arguments[:2])
+    again = mutants.read_results()
+    assert not again.pop(slow)["units"]
+    assert again == {name: stored[name] for name in names[1:]}
+
+
+def test_ctrl_c_keeps_the_verdicts_that_are_there(quick, monkeypatch, capsys):
+    names, arguments = quick
+
+    def examine(mutant, *_):
+        if mutant["name"] == names[0]:
+            return Verdict(True, "01-gradients", True)
+        while not mutants.read_results():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+        raise RuntimeError("pytest ended with 2")
+
+    monkeypatch.setattr(mutants, "examine", examine)
+    heard = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & switches it off
+    try:
+        assert mutants.main(arguments) == 130
+    finally:
+        signal.signal(signal.SIGINT, heard)
+    assert list(mutants.read_results()) == names[:1]
+    assert capsys.readouterr().err == "mutants: interrupted; what was finished is stored\n"
+
+
+def test_a_run_without_end_is_one_line(quick, monkeypatch, capsys):
+    def endless(*_):
+        raise subprocess.TimeoutExpired(["python", "-m", "tools.refresh"], mutants.PATIENCE)
+
+    monkeypatch.setattr(mutants, "covered_lines", endless)
+    assert mutants.main(quick[1]) == 2
+    error = capsys.readouterr().err
+    command = "['python', '-m', 'tools.refresh']"
+    assert error == f"mutants: Command '{command}' timed out after {mutants.PATIENCE} seconds\n"

@@ -66,6 +66,16 @@ def test_a_notebook_that_fails_stays_as_it_was(tmp_path, capsys, source, complai
     assert complaint in error
 
 
+def test_a_cell_may_take_as_long_as_is_said_and_no_longer(tmp_path, capsys):
+    path = tmp_path / "slow.ipynb"
+    save(path, "import time; time.sleep(60)")
+    assert refresh.main(["--timeout", "1", str(path)]) == 1
+    assert "A cell timed out" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        refresh.main(["--timeout", "0", str(path)])
+    assert "--timeout must be at least 1, got 0" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["missing.ipynb", "notes.txt"])
 def test_a_wrong_name_is_a_usage_error_that_names_it(tmp_path, capsys, name):
     (tmp_path / "notes.txt").touch()
