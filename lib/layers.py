@@ -39,9 +39,8 @@ def _checked(ndim: int = 0) -> Callable:
             init, apply = make(*args, **kwargs)
 
             def checked(params: tuple, h: NDArray) -> tuple:
-                if not (
-                    isinstance(h, np.ndarray) and h.dtype.char in "df"
-                ):  # in every step they are, at once
+                # What every step of a training gives is known at a glance.
+                if not (isinstance(h, np.ndarray) and h.dtype.char in "df"):
                     h = numbers("h", h)
                 try:
                     if h.ndim < ndim:
