@@ -24,6 +24,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, as_completed
 from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
 from uuid import uuid4
 
@@ -64,20 +65,20 @@ def dependencies(function: Callable) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Names of files of `lib`, with its own if it is there; all of them if no file defines the function.
+        Names of modules of `lib`, with its own if it is there; all of them if no file defines the function.
 
     Examples
     --------
     >>> from lib.claims import check
     >>> dependencies(check)
-    ('__init__', 'checks', 'claims')
+    ('lib', 'lib.checks', 'lib.claims')
     """
-    sources = {path.stem: path for path in LIB.glob("*.py")}
+    sources = _sources()
     start = _source(function)
     if start is None:
         return tuple(sorted(sources))
-    found = {"__init__", *(name for name, path in sources.items() if path == start)}
-    unread = [start]
+    found = {"lib", *(part for name, path in sources.items() if path == start for part in _parts(name))}
+    unread = [start, *(sources[name] for name in found)]
     while unread:
         new = _imports(unread.pop().read_bytes()) & sources.keys() - found
         found |= new
@@ -85,15 +86,26 @@ def dependencies(function: Callable) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def _sources() -> dict[str, Path]:
+    """Return the file of each module of `lib`, by the module's name; a package has its `__init__`."""
+    named = {path: ("lib", *path.relative_to(LIB).with_suffix("").parts) for path in LIB.rglob("*.py")}
+    return {".".join(parts).removesuffix(".__init__"): path for path, parts in named.items()}
+
+
 def _imports(source: bytes) -> set[str]:
-    """Return the names that a source imports from `lib`."""
+    """Return all that a source may import: each name, and the packages that it lies in."""
     names = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
+        elif isinstance(node, ast.ImportFrom):  # absolute, as the rules of the house want it
             names += [f"{node.module}.{alias.name}" for alias in node.names]
-    return {name.split(".")[1] for name in names if name.startswith("lib.")}
+    return {part for name in names for part in _parts(name)}
+
+
+def _parts(name: str) -> list[str]:
+    """Return what Python imports for a name: a.b.c imports a and a.b first."""
+    return list(accumulate(name.split("."), "{}.{}".format))
 
 
 def _source(function: Callable) -> Path | None:
@@ -115,7 +127,7 @@ def fingerprint(modules: tuple[str, ...]) -> str:
     str
         32 hexadecimal digits.
     """
-    return joblib.hash((np.__version__, [(name, (LIB / f"{name}.py").read_bytes()) for name in modules]))
+    return joblib.hash((np.__version__, [(name, _sources()[name].read_bytes()) for name in modules]))
 
 
 def sweep(

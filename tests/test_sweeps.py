@@ -24,7 +24,7 @@ from tqdm.std import tqdm
 
 from lib import sweeps
 from lib.double_descent import Setting, train
-from lib.sweeps import SweepError, dependencies, sweep, write_atomically
+from lib.sweeps import SweepError, dependencies, fingerprint, sweep, write_atomically
 
 SETTINGS = [Setting(width, members=2, n_train=100, n_test=100, epochs=3, every=1) for width in (9, 2, 5, 30)]
 ROOT = Path(__file__).parents[1]
@@ -231,15 +231,45 @@ def test_a_function_that_changes_is_run_again(tmp_path):
 
 
 def test_dependencies_are_followed():
-    own = "__init__ checks data double_descent initialization layers losses networks optimizers params"
-    assert dependencies(train) == tuple(f"{own} quadrature schedules training".split())
+    own = "checks data double_descent initialization layers losses networks optimizers params"
+    own = ["lib", *(f"lib.{name}" for name in f"{own} quadrature schedules training".split())]
+    assert dependencies(train) == tuple(own)
     # This file imports lib.sweeps from lib and as lib.sweeps; np.sqrt has no file.
-    assert dependencies(square) == ("__init__", *sorted({"sweeps", *dependencies(train)} - {"__init__"}))
-    assert set(dependencies(np.sqrt)) == {path.stem for path in sweeps.LIB.glob("*.py")}
-    # What this process has imported is among what was found by reading.
-    code = "import sys, lib.double_descent; print(*(m for m in sys.modules if m.startswith('lib.')))"
+    assert dependencies(square) == tuple(sorted({"lib.sweeps", *own}))
+    everything = dependencies(np.sqrt)
+    assert len(everything) == len(list(sweeps.LIB.rglob("*.py")))
+    # What this process has imported is what was found by reading.
+    code = "import sys, lib.double_descent; print(*(m for m in sys.modules if m.partition('.')[0] == 'lib'))"
     imported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert {name.split(".")[1] for name in imported.split()} == {*dependencies(train)} - {"__init__"}
+    assert sorted(imported.split()) == own
+
+
+def test_dependencies_are_followed_into_rooms(tmp_path, monkeypatch):
+    """A change of any file on the way is a change of the code: a room's own, and what that imports."""
+    files = {
+        "lib/__init__.py": "",
+        "lib/nn/__init__.py": "",
+        "lib/nn/layers.py": "from lib.nn import params\nfrom lib.stats.fits import fit\ndef f(x): return x\n",
+        "lib/nn/params.py": "import lib.checks\n",
+        "lib/nn/other.py": "",
+        "lib/stats/__init__.py": "import lib.stats.risks as r\n",
+        "lib/stats/fits.py": "def fit(): pass\n",
+        "lib/stats/risks.py": "",
+        "lib/checks.py": "",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(sweeps, "LIB", tmp_path / "lib")
+    monkeypatch.setattr(sweeps, "_source", lambda function: tmp_path / "lib" / "nn" / "layers.py")
+    found = dependencies(square)
+    reached = "checks nn nn.layers nn.params stats stats.fits stats.risks"
+    assert found == ("lib", *(f"lib.{name}" for name in reached.split()))
+    before = fingerprint(found)
+    for name in files:
+        (tmp_path / name).write_text(files[name] + "# changed\n")
+        assert (fingerprint(found) != before) == (name != "lib/nn/other.py"), name
+        (tmp_path / name).write_text(files[name])
 
 
 def test_only_functions_that_a_file_defines_are_kept(tmp_path):
