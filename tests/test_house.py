@@ -53,9 +53,9 @@ def test_links_in_the_repository_lead_somewhere(name):
 
 def test_the_api_page_lists_every_module_of_lib_once():
     page = (ROOT / "appendix" / "api.md").read_text(encoding="utf-8")
-    listed = re.findall(r"^\.\. automodule:: lib\.(\w+)$", page, re.M)
-    modules = [path.stem for path in (ROOT / "lib").glob("*.py") if path.stem != "__init__"]
-    assert sorted(listed) == sorted(modules)
+    listed = re.findall(r"^\.\. automodule:: (lib\.[\w.]+)$", page, re.M)
+    files = [path.relative_to(ROOT).with_suffix("") for path in (ROOT / "lib").rglob("[!_]*.py")]
+    assert sorted(listed) == sorted(".".join(file.parts) for file in files)
 
 
 def test_the_lock_of_npm_pins_what_package_json_names_and_no_registry():

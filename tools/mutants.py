@@ -124,6 +124,11 @@ def noticed(paths: Iterable[str], copy: Path, **environment: str) -> bool:
     return result.returncode == 1
 
 
+def unit_tests(subject: str) -> list[str]:
+    """Return the file of unit tests of a module of `lib`, or of all of it, whatever folder it lies in."""
+    return [path.relative_to(ROOT).as_posix() for path in ROOT.glob(f"tests/**/test_{subject}.py")]
+
+
 def plant(mutant: dict, copy: Path) -> str:
     """Replace the old text by the new one, and return the file as it was."""
     path = copy / mutant["file"]
@@ -193,8 +198,7 @@ def examine(mutant: dict, units: list[str], covered: dict[str, dict[str, set[int
     at_risk = lines_at_risk(mutant, source)
     chapters = [name for name in covered if at_risk & covered[name].get(mutant["file"], set())]
     chapters.sort(key=lambda name: Path(name).stem != mutant.get("chapter"))
-    module = Path(mutant["file"])
-    own = [mutant["file"], f"tests/test_{module.stem}.py"]
+    own = [mutant["file"], *unit_tests(Path(mutant["file"]).stem)]
     original = plant(mutant, copy)
     try:
         by_units = noticed(own, copy) or noticed([path for path in units if path not in own], copy)
@@ -238,8 +242,9 @@ def examine_all(mutants: dict[str, dict], jobs: int, skip_chapters: bool) -> dic
             finally:
                 copies.put(copy)
 
-        subjects = [*(path.stem for path in sorted(ROOT.glob("lib/[!_]*.py"))), "extremes", "bad_input"]
-        units = [*(f"tests/test_{subject}.py" for subject in subjects), "lib"]
+        modules = [path.stem for path in sorted(ROOT.glob("lib/**/*.py")) if path.stem != "__init__"]
+        subjects = [*modules, "extremes", "bad_input"]
+        units = [*(path for subject in subjects for path in unit_tests(subject)), "lib"]
         chapters = (
             []
             if skip_chapters
