@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import machine, measure, ours
-from lib.double_descent import Setting, train
-from lib.experiments import UDL, UDL_WIDTHS
-from lib.sweeps import WORKER, sweep, try_to_write_into, write_atomically
+from lib.experiments.command_line import UDL, UDL_WIDTHS
+from lib.experiments.double_descent import Setting, train
+from lib.experiments.sweeps import WORKER, sweep, try_to_write_into, write_atomically
 
 RESULTS = Path(__file__).with_name("results.json")
 WIDTHS = (10, 40, 100, 200, 400)

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from benchmarks import machine, ours
-from lib.data import corrupt_labels, mnist1d
-from lib.sweeps import sweep
-from lib.training import minibatches
+from lib.datasets.mnist1d import mnist1d
+from lib.datasets.sampling import corrupt_labels
+from lib.experiments.sweeps import sweep
+from lib.optim.training import minibatches
 
 STEPS = 40  # in an epoch: 4000 examples in batches of 100
 

@@ -7,12 +7,12 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from lib.double_descent import Setting, network
-from lib.losses import cross_entropy
-from lib.networks import objective
-from lib.optimizers import momentum
-from lib.params import ravel
-from lib.training import minibatches, stochastic
+from lib.experiments.double_descent import Setting, network
+from lib.nn.losses import cross_entropy
+from lib.nn.networks import objective
+from lib.nn.params import ravel
+from lib.optim.optimizers import momentum
+from lib.optim.training import minibatches, stochastic
 
 BATCH = Setting(1).batch_size
 

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks import ours
 from benchmarks.ours import BATCH, first_weights
-from lib.training import minibatches
+from lib.optim.training import minibatches
 
 
 def network(theta: NDArray, width: int) -> nn.Module:

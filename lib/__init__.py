@@ -1,18 +1,14 @@
 """Reference implementations for the book: each module reads like the equations beside it.
 
-Imports go one way, from the top of this list to the bottom::
+Each folder is a room, named by what one looks for in it; imports go one way, down this list::
 
-    widgets -> plotting                              pictures; the only modules that know matplotlib
-    experiments                                      the command line of what takes long
-    double_descent  published                        experiments, whole: ours, and others' run again
-    training  ensembles  transfer                    runs and their records; many fits at once; sources
-    sweeps                                           one function, many settings, in parallel
-    optimizers  flows  networks  linear_models       iterates and models
-    data  augmentation                               what they see
-    decision                                         risks of estimators
-    layers  losses  schedules                        the pieces they are made of
-    initialization                                   how weights begin
-    quadrature  params                               expectations, flat parameters
-    claims                                           checks in the open, of what a page claims
-    checks                                           checks of arguments
+    book           what a page shows          widgets, plotting, claims
+    experiments    whole experiments          command_line, double_descent, published, sweeps
+    nn             networks                   networks, layers, losses, initialization, params
+    optim          descent                    training, optimizers, schedules, gradient_flow
+    stats          estimators and risks       transfer, bias_variance, decision, linear_models, quadrature
+    datasets       data, made by formulas     augmentation, sampling, mnist1d, points
+    checks         checks of arguments
+
+The training loop is `lib.optim.training.record`: it takes steps of an optimizer, and keeps what one asks for.
 """

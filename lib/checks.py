@@ -16,8 +16,8 @@ MOST = 2**40  # No machine of today holds so many numbers: a count beyond it is 
 def numbers(name: str, value: ArrayLike) -> NDArray:
     """Return `value` as an array of numbers, which need not be finite, nor real.
 
-    For what is looked at in every step of a training: there it is `lib.training` that names a nan, and tests
-    differentiate by complex steps.
+    For what is looked at in every step of a training: there it is `lib.optim.training` that names a nan, and
+    tests differentiate by complex steps.
 
     Parameters
     ----------

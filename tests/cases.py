@@ -13,30 +13,13 @@ from unittest.mock import MagicMock
 
 import numpy as np
 
-from lib import (
-    augmentation,
-    checks,
-    claims,
-    data,
-    decision,
-    double_descent,
-    ensembles,
-    flows,
-    initialization,
-    layers,
-    linear_models,
-    losses,
-    networks,
-    optimizers,
-    params,
-    plotting,
-    published,
-    quadrature,
-    schedules,
-    sweeps,
-    training,
-    transfer,
-)
+from lib import checks
+from lib.book import claims, plotting
+from lib.datasets import augmentation, mnist1d, points, sampling
+from lib.experiments import double_descent, published, sweeps
+from lib.nn import initialization, layers, losses, networks, params
+from lib.optim import gradient_flow, optimizers, schedules, training
+from lib.stats import bias_variance, decision, linear_models, quadrature, transfer
 
 
 class Case(NamedTuple):
@@ -54,7 +37,7 @@ class Case(NamedTuple):
         Takes the same arguments; returns the documented shapes of what `call` returns, in its order.
     loose
         Names of arguments, or all of them, that may make the result infinite or nan if they are huge, or nan
-        themselves, because `lib.training` is who says so: see the docstring of `test_bad_input`.
+        themselves, because `lib.optim.training` is who says so: see the docstring of `test_bad_input`.
     free
         Names of whole numbers that decide neither how long a loop nor how large an array is: any is tried.
     """
@@ -431,27 +414,27 @@ case(
     eps=0.5,
     decay=0.125,
 )
-case(flows.gradient_flow, path, call=descend(flows.gradient_flow), theta=MATRIX, step=0.25)
+case(gradient_flow.gradient_flow, path, call=descend(gradient_flow.gradient_flow), theta=MATRIX, step=0.25)
 case(
-    flows.hessian_vector,
+    gradient_flow.hessian_vector,
     lambda theta, v: size(theta),
-    call=lambda **given: flows.hessian_vector(lambda theta: theta**3, **given),
+    call=lambda **given: gradient_flow.hessian_vector(lambda theta: theta**3, **given),
     theta=MATRIX,
     v=MATRIX[::-1],
 )
 case(
-    flows.modified_loss,
+    gradient_flow.modified_loss,
     lambda alpha: [(4,)],
     loose="alpha",
     alpha=0.5,
-    call=lambda alpha: flows.modified_loss(lambda u: (u**2).sum(-1), lambda u: 2 * u, alpha)(MATRIX),
+    call=lambda alpha: gradient_flow.modified_loss(lambda u: (u**2).sum(-1), lambda u: 2 * u, alpha)(MATRIX),
 )
 case(
-    flows.modified_gradient,
+    gradient_flow.modified_gradient,
     lambda alpha: [(4, 2)],
     loose="alpha",
     alpha=0.5,
-    call=lambda alpha: flows.modified_gradient(lambda u: 2 * u, alpha)(MATRIX),
+    call=lambda alpha: gradient_flow.modified_gradient(lambda u: 2 * u, alpha)(MATRIX),
 )
 
 # --- linear models ---
@@ -510,7 +493,7 @@ case(
 
 # --- data, augmentation ---
 case(
-    data.line,
+    points.line,
     lambda n, **_: [(n,), (n,)],
     n=4,
     rng=rng(),
@@ -521,7 +504,7 @@ case(
     high=6.0,
 )
 case(
-    data.sine,
+    points.sine,
     lambda n, members, **_: [(*sets(members), n)] * 2,
     n=4,
     rng=rng(),
@@ -532,9 +515,9 @@ case(
     design="random",
     members=3,
 )
-case(data.mnist1d_templates, lambda: [(10, 12)])
+case(mnist1d.mnist1d_templates, lambda: [(10, 12)])
 case(
-    data.mnist1d_steps,
+    mnist1d.mnist1d_steps,
     lambda y, length, padding, **_: [(len(y), 12 + padding[1])] * 5 + [(len(y), length)],
     y=LABELS,
     rng=np.random.RandomState(0),
@@ -547,7 +530,7 @@ case(
     shear=0.75,
 )
 case(
-    data.mnist1d,
+    mnist1d.mnist1d,
     lambda n_train, n_test, seed, length, **_: [(n_train, length), (n_train,), (n_test, length), (n_test,)],
     n_train=20,
     n_test=10,
@@ -557,11 +540,11 @@ case(
     scale=0.5,
     noise=0.125,
 )
-case(data.corrupt_labels, lambda y, **_: size(y), y=LABELS, share=0.5, rng=rng(), n_classes=3)
+case(sampling.corrupt_labels, lambda y, **_: size(y), y=LABELS, share=0.5, rng=rng(), n_classes=3)
 case(
-    data.split_rows,
+    sampling.split_rows,
     lambda n, sizes, rng, members: [(*sets(members), 2), (*sets(members), sizes)],
-    call=lambda n, sizes, **given: data.split_rows(n, 2, sizes, **given),
+    call=lambda n, sizes, **given: sampling.split_rows(n, 2, sizes, **given),
     n=9,
     sizes=3,
     rng=rng(),
@@ -656,9 +639,9 @@ case(
 
 # --- ensembles, transfer ---
 case(
-    ensembles.linear_model,
+    bias_variance.linear_model,
     lambda penalty, x, y, x_new: [(*lead(y, 1), len(x_new))],
-    call=lambda penalty, x, y, x_new: ensembles.linear_model(linear_models.line_features, penalty)(x, y)(
+    call=lambda penalty, x, y, x_new: bias_variance.linear_model(linear_models.line_features, penalty)(x, y)(
         x_new
     ),
     penalty=0.5,
@@ -667,55 +650,55 @@ case(
     x_new=VECTOR[1:],
 )
 case(
-    ensembles.nearest_neighbours,
+    bias_variance.nearest_neighbours,
     lambda k, x, y, x_new: [(*lead(y, 1), len(x_new))],
-    call=lambda k, x, y, x_new: ensembles.nearest_neighbours(k)(x, y)(x_new),
+    call=lambda k, x, y, x_new: bias_variance.nearest_neighbours(k)(x, y)(x_new),
     k=2,
     x=VECTOR,
     y=MANY[..., 1],
     x_new=VECTOR[1:],
 )
 case(
-    ensembles.nearest_neighbours,
+    bias_variance.nearest_neighbours,
     lambda x, y: size(y),
-    call=lambda x, y: ensembles.nearest_neighbours(2)(x, y)(VECTOR),
+    call=lambda x, y: bias_variance.nearest_neighbours(2)(x, y)(VECTOR),
     x=MANY[..., 0] * VECTOR,
     y=MANY[..., 1],
 )
 case(
-    ensembles.smoother,
+    bias_variance.smoother,
     lambda x, x_new: [(len(x_new), len(x))],
     x=VECTOR,
     x_new=VECTOR[1:],
-    call=lambda x, x_new: ensembles.smoother(ensembles.nearest_neighbours(2), x, x_new),
+    call=lambda x, x_new: bias_variance.smoother(bias_variance.nearest_neighbours(2), x, x_new),
 )
 case(
-    ensembles.smoother_error,
+    bias_variance.smoother_error,
     lambda f_new, **_: [np.shape(f_new)] * 2,
     W=TABLE,
     f=VECTOR[:3],
     f_new=PRIOR,
     sigma=0.5,
 )
-case(ensembles.decompose, lambda **_: [()] * 10, predictions=MANY[..., 1], f=VECTOR, y_new=MANY[..., 0])
+case(bias_variance.decompose, lambda **_: [()] * 10, predictions=MANY[..., 1], f=VECTOR, y_new=MANY[..., 0])
 case(
-    ensembles.decompose,
+    bias_variance.decompose,
     lambda predictions: [np.shape(predictions)[1:]] * 10,
     predictions=MATRIX,
-    call=lambda predictions: ensembles.decompose(predictions, MATRIX[0], pointwise=True),
+    call=lambda predictions: bias_variance.decompose(predictions, MATRIX[0], pointwise=True),
 )
-case(ensembles.split_variance, lambda predictions: [()] * 4, predictions=MANY)
+case(bias_variance.split_variance, lambda predictions: [()] * 4, predictions=MANY)
 case(
-    ensembles.cross_validation,
+    bias_variance.cross_validation,
     lambda x, y, n_folds, rng: [lead(y, 1)],
-    call=lambda **given: ensembles.cross_validation(ensembles.nearest_neighbours(1), **given),
+    call=lambda **given: bias_variance.cross_validation(bias_variance.nearest_neighbours(1), **given),
     x=VECTOR,
     y=MANY[..., 1],
     n_folds=2,
     rng=rng(),
 )
-case(ensembles.bootstrap, lambda n, members, rng: [(members, n)], n=4, members=3, rng=rng())
-for average in (ensembles.mean_outputs, ensembles.mean_probabilities):
+case(bias_variance.bootstrap, lambda n, members, rng: [(members, n)], n=4, members=3, rng=rng())
+for average in (bias_variance.mean_outputs, bias_variance.mean_probabilities):
     case(average, lambda f: [np.shape(f)[1:]], f=MANY)
 case(
     transfer.ridge_towards,
@@ -923,33 +906,36 @@ case(
 
 # Public functions without such arguments, and why.
 NOTHING_TO_SPOIL = {
-    "plotting.setup": "no arguments",
+    "book.plotting.setup": "no arguments",
     **dict.fromkeys(
         [
-            "published.train",
-            "training.stochastic",
+            "experiments.published.train",
+            "optim.training.stochastic",
             "checks.representable",
-            "sweeps.dependencies",
-            "plotting.source",
-            "plotting.table",
+            "experiments.sweeps.dependencies",
+            "book.plotting.source",
+            "book.plotting.table",
         ],
         "functions, layers, names and texts alone",
     ),
     **dict.fromkeys(
-        ["published.train_baseline", "published.train_descent"],
+        [
+            "experiments.published.train_baseline",
+            "experiments.published.train_descent",
+        ],
         "settings of long runs: `test_published`",
     ),
     **dict.fromkeys(
-        ["plotting.figure_data", "plotting.decades", "widgets.svg", "widgets.explorer"],
+        ["book.plotting.figure_data", "book.plotting.decades", "book.widgets.svg", "book.widgets.explorer"],
         "objects of matplotlib",
     ),
     **dict.fromkeys(
         [
-            "sweeps.fingerprint",
-            "sweeps.write_atomically",
-            "experiments.main",
-            "sweeps.end_with",
-            "sweeps.try_to_write_into",
+            "experiments.sweeps.fingerprint",
+            "experiments.sweeps.write_atomically",
+            "experiments.command_line.main",
+            "experiments.sweeps.end_with",
+            "experiments.sweeps.try_to_write_into",
         ],
         "files and a command line: `test_sweeps`",
     ),

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from packaging.specifiers import SpecifierSet
 
-from lib import experiments, sweeps
-from lib.sweeps import dependencies, fingerprint
+from lib.experiments import command_line, sweeps
+from lib.experiments.sweeps import dependencies, fingerprint
 from tools.notebooks import ROOT
 
 
@@ -62,9 +62,9 @@ def equal(a, b):
 def settings_of(name: str) -> list:
     """Return the settings of the command that results/README.md gives for a file."""
     text = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
-    (line,) = re.findall(rf"^python -m lib\.sweeps (.* --output results/{re.escape(name)})$", text, re.M)
-    options = experiments._parser().parse_args(line.split())
-    return experiments.EXPERIMENTS[options.experiment].settings(options)
+    (line,) = re.findall(rf"^python -m lib\.experiments (.* --output results/{re.escape(name)})$", text, re.M)
+    options = command_line._parser().parse_args(line.split())
+    return command_line.EXPERIMENTS[options.experiment].settings(options)
 
 
 def refused_pins(requirements: Path) -> list[str]:

@@ -11,7 +11,7 @@ What is decided, and what lies outside:
 - In the loop of a training (arguments that a case calls loose) numbers pass unjudged: what is not finite
   comes out not finite, what is huge may, as NumPy's overflow has it, and complex numbers pass, by which
   derivatives are checked.  To look at each number there would cost more than the step;
-  `lib.training.record` raises its `DivergenceError` instead.
+  `lib.optim.training.record` raises its `DivergenceError` instead.
 - A huge but legal rate makes the iterates diverge: that error counts as named.
 - A random generator that is none is named like any other argument.
 - Functions where arrays belong, missing or unknown arguments, objects of matplotlib: these are programming
@@ -40,7 +40,7 @@ from hypothesis.extra import numpy as hnp
 
 import lib
 from lib.checks import MOST
-from lib.training import DivergenceError
+from lib.optim.training import DivergenceError
 
 HUGE = 1e60  # In float64 the powers that `lib` takes of what is smaller stay in range.
 

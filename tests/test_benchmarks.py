@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import __main__ as benchmarks
 from benchmarks import machine, measure, ours
-from lib.double_descent import n_parameters
+from lib.experiments.double_descent import n_parameters
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ import warnings
 import numpy as np
 import pytest
 
-from lib.ensembles import decompose, mean_probabilities
-from lib.layers import gelu, relu, tanh
-from lib.linear_models import least_squares, least_squares_qr, mse_gradient, ridge
-from lib.losses import cross_entropy, cross_entropy_loss, error_rate, kl_loss, log_softmax, squared_error
+from lib.nn.layers import gelu, relu, tanh
+from lib.nn.losses import cross_entropy, cross_entropy_loss, error_rate, kl_loss, log_softmax, squared_error
+from lib.stats.bias_variance import decompose, mean_probabilities
+from lib.stats.linear_models import least_squares, least_squares_qr, mse_gradient, ridge
 
 HUGE = 1.7e308
 

@@ -13,18 +13,18 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from lib.plotting import FIGURE_DATA
+from lib.book.plotting import FIGURE_DATA
 from tools.notebooks import ROOT, find_all, loads
 
 EXACT = "the value of a formula that stands beside it"
 CITED = "somebody else's number, cited there"
-BAND = "the quantiles that lib.plotting.band draws"
+BAND = "the quantiles that lib.book.plotting.band draws"
 ALLOWED = {
     "01-gradients": {"0.15": EXACT, "0.85": EXACT, "3.16": EXACT, "80%": BAND},
     "02-initialization": {"1.44": EXACT, "0.5772": "Euler's constant", "90%": BAND},
     "03-decision-theory": {"0.4": EXACT},
     "05-double-descent": {
-        "15%": "a setting, the default of lib.double_descent.Setting",
+        "15%": "a setting, the default of lib.experiments.double_descent.Setting",
         **dict.fromkeys(["32%", "68%", "94%", "5.5%"], CITED),
         "0.02": "another convention for the rate",
         "13.5%": EXACT,
@@ -38,7 +38,7 @@ ALLOWED = {
     "reproductions": {
         **dict.fromkeys(["2.4", "3.6", "95.4%"], EXACT),
         **dict.fromkeys(["6.11", "6.17", "9.4"], "places in a book"),
-        "0.01": "a setting of lib.published",
+        "0.01": "a setting of lib.experiments.published",
         **dict.fromkeys(["32%", "68%", "64.6%", "65.1%", "66.0%"], CITED),
         **dict.fromkeys(["47.7", "50.1%", "54.6", "55.8%", "46.3", "45.9%"], CITED),
         **dict.fromkeys(["94%", "91%", "96%", "56%", "57%", "92.3%", "89.1%", "58.7%", "53.3%"], CITED),

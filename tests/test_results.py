@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers import settings_of
 
-from lib.double_descent import Setting, n_parameters, train
+from lib.experiments.double_descent import Setting, n_parameters, train
 from tools.notebooks import ROOT
 
 FOLDER = ROOT / "results"

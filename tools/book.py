@@ -27,7 +27,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sqlalchemy.exc import DatabaseError
 
-from lib.sweeps import try_to_write_into
+from lib.experiments.sweeps import try_to_write_into
 from tools.light import lighten
 from tools.notebooks import prepare_kernels
 

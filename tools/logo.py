@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.optimizers import momentum
+from lib.optim.optimizers import momentum
 from tools.notebooks import ROOT, write
 
 SIZE = 64  # the side of the picture, in its own units

@@ -33,7 +33,7 @@ import psutil
 from nbformat import NotebookNode
 
 from benchmarks.machine import FORCED_KERNEL
-from lib.sweeps import write_atomically
+from lib.experiments.sweeps import write_atomically
 from tools import notebooks
 from tools.nbval_tolerance import widest
 from tools.notebooks import ROOT

@@ -33,7 +33,7 @@ from typing import NamedTuple
 
 from coverage import CoverageData
 
-from lib.sweeps import try_to_write_into, write_atomically
+from lib.experiments.sweeps import try_to_write_into, write_atomically
 from tools.notebooks import ROOT, find_all
 
 RESULTS = ROOT / "results" / "mutants.json"
@@ -187,7 +187,7 @@ def covered_lines(chapter: str, copy: Path) -> dict[str, set[int]]:
         for name in measured.measured_files():
             key = Path(name).relative_to(copy).as_posix()
             found.setdefault(key, set()).update(measured.lines(name))
-    if not found.get("lib/claims.py"):  # which every chapter imports
+    if not found.get("lib/book/claims.py"):  # which every chapter imports
         raise RuntimeError(f"the kernel of {chapter} left no trace")
     return found
 

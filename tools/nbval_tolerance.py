@@ -40,7 +40,7 @@ import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile, comment_markers, metadata_tags
 from PIL import Image
 
-from lib.plotting import FIGURE_DATA
+from lib.book.plotting import FIGURE_DATA
 from tools.notebooks import WIDGET_VIEW
 from tools.output_distance import (
     GLUE,

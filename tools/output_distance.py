@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from lib.plotting import FIGURE_DATA
+from lib.book.plotting import FIGURE_DATA
 
 FIGURE_RTOL = 1e-5  # coordinates are stored to 7 digits; this lets the noise of those pass
 GLUE = "application/papermill.record/"  # prefixes the mime types of a glued value

@@ -18,7 +18,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
-from lib.sweeps import end_with, try_to_write_into
+from lib.experiments.sweeps import end_with, try_to_write_into
 from tools import notebooks
 
 PARALLEL = 2  # notebooks at a time

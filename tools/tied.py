@@ -6,7 +6,7 @@ python -m tools.tied PID MODULE ARGUMENT ...
 import runpy
 import sys
 
-from lib.sweeps import end_with
+from lib.experiments.sweeps import end_with
 
 if __name__ == "__main__":
     parent, *sys.argv = sys.argv[1:]

@@ -195,7 +195,7 @@ def test_a_full_disk_is_named_in_one_line(tmp_path, subtests):
     with subtests.test("sweeps"):
         output = tmp_path / "sweep.json"
         sizes = ["--members", 20, "--n-train", 100, "--n-test", 100, "--epochs", 20, "--every", 1]
-        sweep = ["lib.sweeps", "double-descent", "--widths", 2, *sizes, "--output", output]
+        sweep = ["lib.experiments", "double-descent", "--widths", 2, *sizes, "--output", output]
         process = command(*sweep, preexec_fn=small_files)
         _, error = process.communicate(timeout=SLACK)
         assert process.returncode == 1
@@ -231,7 +231,7 @@ def test_a_read_only_folder_is_named_in_one_line(tmp_path, subtests):
     save(path, "1")
     commands = {
         "refresh": ["tools.refresh", path],
-        "sweeps": ["lib.sweeps", "double-descent", "--widths", 2, "--output", tmp_path / "a.json"],
+        "sweeps": ["lib.experiments", "double-descent", "--widths", 2, "--output", tmp_path / "a.json"],
         "benchmarks": ["benchmarks", "--output", tmp_path / "a.json"],
     }
     (tmp_path / "index.md").write_text("# Title\n", encoding="utf-8")

@@ -11,7 +11,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_output
 from notebook_parts import notebook
 
-from lib.claims import check
+from lib.book.claims import check
 from tools import mutants
 from tools.mutants import Verdict, covered_lines, lines_at_risk, make_copy, read_mutants, report
 from tools.notebooks import ROOT, dumps, find_all
@@ -81,19 +81,19 @@ def test_the_report_counts_survivors_and_names_a_chapter_that_sleeps():
 def test_the_lines_that_the_kernel_of_a_chapter_runs_are_known(tmp_path):
     copy = make_copy(tmp_path / "copy")
     said = new_output("stream", name="stdout", text="✓ one (to within 0.1)\n")
-    source = "from lib.claims import check\n\ncheck('one', 1, 1, atol=0.1)"
+    source = "from lib.book.claims import check\n\ncheck('one', 1, 1, atol=0.1)"
     tiny = notebook(new_code_cell(source, id="cell", outputs=[said], execution_count=1))
     (copy / "chapters/tiny.ipynb").write_text(dumps(tiny), encoding="utf-8")
-    found = covered_lines("chapters/tiny.ipynb", copy)["lib/claims.py"]
+    found = covered_lines("chapters/tiny.ipynb", copy)["lib/book/claims.py"]
     lines, start = inspect.getsourcelines(check)
     assert start + len(lines) - 1 in found
 
 
 def test_a_fault_with_which_a_module_cannot_be_imported_is_noticed(tmp_path):
     copy = make_copy(tmp_path / "copy")
-    with (copy / "lib/schedules.py").open("a", encoding="utf-8") as file:
+    with (copy / "lib/optim/schedules.py").open("a", encoding="utf-8") as file:
         file.write("\nraise NameError\n")
-    assert mutants.noticed(["lib/schedules.py", "tests/test_schedules.py"], copy)
+    assert mutants.noticed(["lib/optim/schedules.py", "tests/test_schedules.py"], copy)
 
 
 def test_every_fault_has_a_verdict_and_enough_are_noticed():

@@ -1,0 +1,1 @@
+"""What a page shows: figures, explorers, and checks in the open."""

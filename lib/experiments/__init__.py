@@ -1,0 +1,1 @@
+"""Experiments whole: sweeps over many settings, in parallel, and what they run."""

@@ -1,0 +1,1 @@
+"""Networks: parameters, first weights, layers, losses, and what is built of them."""

@@ -1,0 +1,1 @@
+"""Optimization: iterates, learning rates, gradient flow, and runs that are recorded."""

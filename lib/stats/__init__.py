@@ -1,0 +1,1 @@
+"""Statistics: linear models, estimators and their risks, bias and variance, transfer, expectations."""

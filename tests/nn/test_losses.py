@@ -1,0 +1,219 @@
+"""Losses against arithmetic done by hand, and their gradients against their values."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from helpers import check_gradient
+
+from lib.nn.losses import (
+    absolute_loss,
+    cross_entropy,
+    cross_entropy_loss,
+    error_rate,
+    kl_loss,
+    log_softmax,
+    power_loss,
+    squared_error,
+    squared_loss,
+    zero_one_loss,
+)
+
+
+def test_squared_error_by_hand():
+    # Residuals (1, 2) and (0, -2): (1 + 4 + 0 + 4) / 2 rows = 4.5, and the gradient is the residuals.
+    f, y = np.array([[1.0, 3.0], [5.0, 0.0]]), np.array([[0.0, 1.0], [5.0, 2.0]])
+    value, gradient = squared_error(f, y)
+    assert value == 4.5
+    assert gradient.tolist() == [[1.0, 2.0], [0.0, -2.0]]
+
+
+def test_cross_entropy_by_hand():
+    # Probabilities (1/4, 3/4) and (1/2, 1/2), classes 0 and 1: (log 4 + log 2) / 2 = 1.5 log 2.
+    f, y = np.array([[0.0, np.log(3)], [1.0, 1.0]]), np.array([0, 1])
+    value, gradient = cross_entropy(f, y)
+    assert value == pytest.approx(1.5 * np.log(2), rel=1e-15)
+    np.testing.assert_allclose(gradient, [[-0.375, 0.375], [0.25, -0.25]], rtol=1e-15)
+
+
+def test_cross_entropy_does_not_overflow():
+    f, y = np.array([[1000.0, 0.0], [0.0, -1000.0]]), np.array([1, 0])
+    value, gradient = cross_entropy(f, y)
+    assert value == 500.0
+    assert gradient.tolist() == [[0.5, -0.5], [0.0, 0.0]]
+
+
+@pytest.mark.parametrize("lead", [(), (3,), (2, 3)])
+def test_gradients(rng, lead):
+    f = rng.normal(size=(*lead, 5, 4))
+    targets = rng.normal(size=(5, 4))
+    check_gradient(lambda f: squared_error(f, targets)[0], squared_error(f, targets)[1], f, rng, axes=2)
+    classes = np.array([3, 0, 1, 1, 2])
+    check_gradient(lambda f: cross_entropy(f, classes)[0], cross_entropy(f, classes)[1], f, rng, axes=2)
+
+
+@pytest.mark.parametrize("loss", [squared_error, cross_entropy])
+def test_each_member_may_have_its_own_responses(rng, loss):
+    f = rng.normal(size=(2, 3, 5, 4))
+    y = rng.normal(size=f.shape) if loss is squared_error else rng.integers(4, size=f.shape[:-1])
+    value, gradient = loss(f, y)
+    assert value.shape == (2, 3)
+    for member in np.ndindex(2, 3):
+        own_value, own_gradient = loss(f[member], y[member])
+        assert value[member] == pytest.approx(own_value, rel=1e-14)
+        np.testing.assert_allclose(gradient[member], own_gradient, rtol=1e-14)
+    # Responses that the first axis shares: of the last of the two axes of members.
+    shared, shared_gradient = loss(f, y[1])
+    np.testing.assert_allclose(shared[1], value[1], rtol=1e-14)
+    np.testing.assert_allclose(shared_gradient[1], gradient[1], rtol=1e-14)
+    check_gradient(lambda f: loss(f, y)[0], gradient, f, rng, axes=2)
+
+
+@pytest.mark.parametrize("loss", [squared_error, cross_entropy])
+def test_a_repeated_batch_has_the_same_loss(rng, loss):
+    f = rng.normal(size=(4, 3))
+    y = rng.normal(size=(4, 3)) if loss is squared_error else np.array([0, 1, 2, 0])
+    value, gradient = loss(f, y)
+    twice, twice_gradient = loss(np.concatenate([f, f]), np.concatenate([y, y]))
+    assert twice == pytest.approx(value, rel=1e-14)
+    np.testing.assert_allclose(twice_gradient, np.concatenate([gradient, gradient]) / 2, rtol=1e-14)
+
+
+@pytest.mark.parametrize("loss", [squared_error, cross_entropy])
+def test_precision_is_kept_and_arguments_are_not_mutated(rng, loss):
+    f = rng.normal(size=(2, 2)).astype(np.float32)
+    y = np.ones((2, 2), np.float32) if loss is squared_error else np.array([0, 1])
+    f_before, y_before = f.copy(), y.copy()
+    value, gradient = loss(f, y)
+    assert value.dtype == gradient.dtype == np.float32
+    np.testing.assert_array_equal(f, f_before)
+    np.testing.assert_array_equal(y, y_before)
+
+
+@pytest.mark.parametrize(
+    ("loss", "f", "y"),
+    [
+        (squared_error, np.zeros((3, 1)), np.zeros(3)),
+        (squared_error, np.zeros((3, 1)), np.zeros((2, 1))),
+        (squared_error, np.zeros((0, 1)), np.zeros((0, 1))),
+        (squared_error, np.zeros((1, 1)), np.array([[np.nan]])),
+        (squared_error, np.zeros((3, 1)), np.zeros((2, 3, 1))),
+        (squared_error, np.zeros((4, 3, 1)), np.zeros((2, 3, 1))),
+        (squared_error, np.zeros((4, 3, 1)), np.zeros((4, 3))),
+        (cross_entropy, np.zeros((3, 2)), np.zeros((3, 2), int)),
+        (cross_entropy, np.zeros((3, 2)), np.zeros(2, int)),
+        (cross_entropy, np.zeros((3, 2)), np.zeros((4, 3), int)),
+        (cross_entropy, np.zeros((4, 3, 2)), np.zeros((2, 3), int)),
+        (cross_entropy, np.zeros((3, 2)), np.array(0)),
+        (cross_entropy, np.zeros(2), np.zeros(2, int)),
+        (cross_entropy, np.zeros((0, 2)), np.zeros(0, int)),
+        (cross_entropy, np.zeros((2, 2)), np.array([0.0, 1.0])),
+        (cross_entropy, np.zeros((2, 2)), np.array([0, 2])),
+        (cross_entropy, np.zeros((2, 2)), np.array([0, -1])),
+    ],
+)
+def test_a_bad_y_is_named(loss, f, y):
+    with pytest.raises(ValueError, match=r"^y must"):
+        loss(f, y)
+
+
+# Losses of an estimate.
+
+ESTIMATES = [absolute_loss, squared_loss, zero_one_loss, lambda a, b: power_loss(a, b, 3)]
+
+
+def test_losses_of_an_estimate_by_hand():
+    theta, theta_hat = np.array([1.0, 2.0]), np.array([3.0, 1.5])
+    assert absolute_loss(theta, theta_hat).tolist() == [2, 0.5]
+    assert squared_loss(theta, theta_hat).tolist() == [4, 0.25]
+    assert power_loss(theta, theta_hat, 3).tolist() == [8, 0.125]
+    assert zero_one_loss(theta, theta_hat).tolist() == [1, 1]
+    assert zero_one_loss(theta, theta_hat, 0.5).tolist() == [1, 0]
+    assert squared_loss([[0.0], [1.0]], [1.0, 2.0, 3.0]).tolist() == [[1, 4, 9], [0, 1, 4]]
+
+
+def test_a_miss_is_a_miss_even_where_floating_point_cannot_hold_the_distance():
+    assert zero_one_loss([1.7e308, 1.7e308], [-1.7e308, 1.6e308], width=1.6e308).tolist() == [1, 0]
+
+
+def test_fractions_stay_exact():
+    third, half = Fraction(1, 3), Fraction(1, 2)
+    assert absolute_loss(third, half) == Fraction(1, 6)
+    assert squared_loss(third, [half, 1]).tolist() == [Fraction(1, 36), Fraction(4, 9)]
+
+
+@pytest.mark.parametrize("loss", ESTIMATES)
+def test_a_loss_of_an_estimate_is_symmetric_and_zero_at_the_truth(rng, loss):
+    theta, theta_hat = rng.normal(size=(2, 5))
+    np.testing.assert_array_equal(loss(theta, theta_hat), loss(theta_hat, theta))
+    assert np.all(loss(theta, theta_hat) > 0)
+    assert not np.any(loss(theta, theta))
+
+
+def test_divergence_by_hand():
+    theta, theta_hat = [0.5, 0.5, 0.0], [0.25, 0.25, 0.5]
+    np.testing.assert_allclose(kl_loss(theta, theta_hat), np.log(2), rtol=1e-15)
+    np.testing.assert_allclose(cross_entropy_loss(theta, theta_hat), np.log(4), rtol=1e-15)
+    np.testing.assert_allclose(kl_loss([1.0, 0.0], [1e-310, 1.0]), 310 * np.log(10), rtol=1e-12)
+    assert kl_loss(theta_hat, theta) == cross_entropy_loss(theta_hat, theta) == np.inf
+
+
+def test_cross_entropy_is_entropy_plus_divergence(rng):
+    theta, theta_hat = rng.dirichlet(np.ones(4), size=(2, 6))
+    entropy = cross_entropy_loss(theta, theta)
+    np.testing.assert_allclose(
+        cross_entropy_loss(theta, theta_hat), entropy + kl_loss(theta, theta_hat), rtol=1e-13
+    )
+    assert np.all(kl_loss(theta, theta_hat) > 0)
+    np.testing.assert_allclose(kl_loss(theta, theta), 0, atol=1e-15)
+    assert np.all(np.abs(kl_loss(theta, theta_hat) - kl_loss(theta_hat, theta)) > 1e-4)
+
+
+def test_the_two_cross_entropies_agree(rng):
+    f, y = rng.normal(size=(6, 3)), np.array([0, 2, 1, 1, 0, 2])
+    softmax = np.exp(f) / np.exp(f).sum(axis=1, keepdims=True)
+    mean = cross_entropy_loss(np.eye(3)[y], softmax).mean()
+    np.testing.assert_allclose(cross_entropy(f, y)[0], mean, rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda: absolute_loss(np.nan, 1.0), "theta"),
+        (lambda: squared_loss(1.0, [np.inf]), "theta_hat"),
+        (lambda: squared_loss(1.0, "one"), "theta_hat"),
+        (lambda: power_loss(1.0, 2.0, 0), "q"),
+        (lambda: zero_one_loss(1.0, 2.0, -1.0), "width"),
+        (lambda: cross_entropy_loss([0.5, 0.6], [0.5, 0.5]), "theta"),
+        (lambda: cross_entropy_loss([0.5, 0.5], [1.5, -0.5]), "theta_hat"),
+        (lambda: kl_loss(1.0, [1.0]), "theta"),
+        (lambda: kl_loss([0.5, 0.5], [0.5, np.nan]), "theta_hat"),
+    ],
+)
+def test_a_bad_estimate_is_named(call, name):
+    with pytest.raises(ValueError, match=rf"^{name} must"):
+        call()
+
+
+def test_error_rate_by_hand():
+    # Two members; the first gets row 1 of 2 wrong, the second (a tie: the first class counts) both.
+    f = np.array([[[1.0, 2.0], [3.0, 1.0]], [[1.0, 1.0], [0.0, 0.5]]])
+    assert error_rate(f, np.array([1, 1])).tolist() == [0.5, 0.5]
+    assert error_rate(f, np.array([[1, 0], [1, 0]])).tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("loss", [cross_entropy, error_rate])
+@pytest.mark.parametrize("y", [[0, 2], [0, -1], [0.0, 1.0], [0], [[0, 1, 1]], []])
+def test_classes_that_do_not_fit(loss, y):
+    with pytest.raises(ValueError, match=r"^y must "):
+        loss(np.zeros((2, 2)), np.array(y))
+
+
+def test_error_rate_of_a_nan():
+    with pytest.raises(ValueError, match=r"^f must be finite"):
+        error_rate(np.array([[np.nan, 0.0]]), np.array([0]))
+
+
+def test_log_softmax_by_hand():
+    log_p = log_softmax(np.array([[0.0, np.log(3)], [1000.0, 0.0]]))
+    np.testing.assert_allclose(log_p, [[np.log(0.25), np.log(0.75)], [0, -1000]], rtol=1e-14)
