@@ -14,6 +14,7 @@ is not the pinned one, figures are compared by their data alone: other versions 
 """
 
 import argparse
+import ast
 import contextlib
 import hashlib
 import json
@@ -204,13 +205,33 @@ def cells(path: Path) -> list[NotebookNode]:
 def digest(path: Path) -> str:
     """Return a digest of these cells and of the text that they give: what was found holds for no others.
 
-    A change of lib that is seen in no text is not seen here.  Figures do not count, whose data have digits
-    that another machine would not store, nor does what `PAGE` draws from the results.
+    A change of lib that is seen in no text is not seen here, nor is whence in lib a cell imports.  Figures do
+    not count, whose data have digits that another machine would not store, nor does what `PAGE` draws from
+    the results.
     """
     texts = []
     for cell in cells(path):
-        texts += [cell.source, *(text for output in cell.outputs for text in printed(output) if path != PAGE)]
+        texts.append(without_imports(cell.source))
+        texts += [text for output in cell.outputs for text in printed(output) if path != PAGE]
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
+
+
+def without_imports(source: str) -> str:
+    """Return the code of a cell without its imports from lib and without empty lines.
+
+    Comments stay: they declare tolerances.
+    """
+    rest = source
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom):
+            modules = [node.module or ""]
+        elif isinstance(node, ast.Import):
+            modules = [name.name for name in node.names]
+        else:
+            continue
+        if all(module.partition(".")[0] == "lib" for module in modules):
+            rest = rest.replace(ast.get_source_segment(source, node), "", 1)
+    return "\n".join(line for line in rest.splitlines() if line.strip())
 
 
 def printed(output: NotebookNode) -> list[str]:

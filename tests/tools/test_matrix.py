@@ -85,6 +85,19 @@ def test_the_digest_knows_the_text_that_was_compared(tmp_path, monkeypatch):
     assert digest("1", "0.5", "'2'", "figure") != digest("2", "0.5", "'2'", "figure")
 
 
+def test_the_digest_does_not_know_where_in_lib_things_lie():
+    rest = "import numpy as np\nx = sgd(np)  # NBVAL_RTOL: 1e-4"
+    one = f"from lib.optimizers import sgd\n\n{rest}"
+    moved = [
+        f"from lib.optim.optimizers import (\n    sgd,\n)\n{rest}",
+        f"import lib.optimizers as o\nfrom lib import sgd\n\n\n{rest}",
+    ]
+    assert {matrix.without_imports(source) for source in [one, *moved]} == {rest}
+    others = ["import numpy as np", "from library import sgd", "x = 1  # from lib import sgd", "'import lib'"]
+    assert [matrix.without_imports(source) for source in others] == others
+    assert matrix.without_imports("if x:\n    import lib.data; x = 2") == "if x:\n    ; x = 2"
+
+
 def test_the_configurations_have_names_of_their_own():
     assert len({configuration.name for configuration in CONFIGURATIONS}) == len(CONFIGURATIONS)
     asked = {(c.kernel, c.threads) for c in CONFIGURATIONS if c.versions == "pinned" and c.vectors}

@@ -30,6 +30,13 @@ def test_no_two_faults_share_a_name():
     assert len(set(names)) == len(names)
 
 
+def test_a_verdict_holds_for_a_fault_wherever_it_lies():
+    fault = {"name": "a", "file": "lib/a.py", "old": "x", "new": "y"}
+    assert mutants.digest(fault) == mutants.digest(fault | {"file": "lib/room/a.py", "name": "b"})
+    others = [{"old": "z"}, {"new": "z"}, {"old": "y", "new": "x"}]
+    assert len({mutants.digest(fault | other) for other in [{}, *others]}) == 4
+
+
 SOURCE = """\
 def f(x):
     \"\"\"Return.\"\"\"
