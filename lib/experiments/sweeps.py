@@ -70,7 +70,7 @@ def dependencies(function: Callable) -> tuple[str, ...]:
     --------
     >>> from lib.book.claims import check
     >>> dependencies(check)
-    ('lib', 'lib.checks', 'lib.book.claims')
+    ('lib', 'lib.book', 'lib.book.claims', 'lib.checks')
     """
     sources = _sources()
     start = _source(function)
