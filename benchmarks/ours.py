@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from lib.experiments.double_descent import Setting, network
 from lib.nn.losses import cross_entropy
 from lib.nn.networks import objective
-from lib.nn.params import ravel
 from lib.optim.optimizers import momentum
 from lib.optim.training import minibatches, stochastic
 
@@ -19,13 +18,12 @@ BATCH = Setting(1).batch_size
 
 def first_weights(width: int, members: int) -> NDArray:
     """Return theta_0 of shape (members, P), float64."""
-    return ravel(network(width).init(np.random.default_rng(0), members), batch_ndim=1)
+    return network(width).start(np.random.default_rng(0), members)
 
 
 def loss(width: int) -> tuple[Callable, Callable]:
     """Return the loss and its gradient, functions of (theta, x, y)."""
-    model = network(width)
-    return objective(model, cross_entropy, model.init(np.random.default_rng(0)))
+    return objective(network(width), cross_entropy)
 
 
 def iterates(theta: NDArray, width: int, batches: Iterator) -> Iterator[NDArray]:

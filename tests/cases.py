@@ -192,7 +192,7 @@ case(
 )
 
 case(claims.same_digits, lambda printed, value: size(value), printed="0.5", value=0.5)
-case(claims.within_spread, lambda **_: [()], printed="0.5", sample=VECTOR, reach=2.0)
+case(claims.within_spread, lambda **_: [()], printed="0.5", sample=VECTOR, deviations=2.0)
 
 # --- params, quadrature, initialization ---
 case(params.leaves, leaf_shapes, call=lambda tree: tuple(params.leaves(tree)), tree=TREE, loose="tree")
@@ -211,7 +211,7 @@ case(
     theta=np.stack([THETA, 2 * THETA]),
 )
 case(quadrature.normal_nodes, lambda n: [(n,), (n,)], n=4)
-case(initialization.variance, lambda **_: [()], free="d_out d_in", d_out=4, d_in=2, gain=1.5, mode="average")
+case(initialization.variance, lambda **_: [()], free="d_out d_in", d_out=4, d_in=2, gain=1.5, mode="fan_avg")
 case(
     initialization.gain_for,
     lambda activation: [()],
@@ -219,9 +219,9 @@ case(
     activation=np.cos(quadrature.normal_nodes()[0]).astype(np.float16).astype(float),
 )
 case(
-    initialization.independent,
+    initialization.variance_scaling,
     lambda **_: [(4, 2)],
-    call=lambda **given: initialization.independent(**given)(rng(), 4, 2),
+    call=lambda **given: initialization.variance_scaling(**given)(rng(), 4, 2),
     gain=1.5,
     mode="fan_out",
     distribution="uniform",
@@ -237,9 +237,9 @@ case(
     members=3,
 )
 case(
-    initialization.independent,
+    initialization.variance_scaling,
     lambda d_out, d_in, **more: [(*sets(**more), d_out, d_in)],
-    call=lambda **given: initialization.independent()(**given),
+    call=lambda **given: initialization.variance_scaling()(**given),
     rng=rng(),
     d_out=4,
     d_in=2,
@@ -295,30 +295,28 @@ case(
 NETWORK = networks.mlp(1, 2, 1)
 case(
     networks.predictor,
-    lambda params, theta, x: [(*np.broadcast_shapes(lead(theta, 1), lead(x, 2)), np.shape(x)[-2], 1)],
+    lambda theta, x: [(*np.broadcast_shapes(lead(theta, 1), lead(x, 2)), np.shape(x)[-2], 1)],
     loose="theta x",
-    call=lambda params, theta, x: networks.predictor(NETWORK, params)(theta, x),
-    params=TREE,
+    call=lambda theta, x: networks.predictor(NETWORK)(theta, x),
     theta=np.stack([THETA, 2 * THETA, -THETA]),
     x=MATRIX[:, 1:],
 )
 case(
     networks.objective,
-    lambda params, theta, x, y: [lead(theta, 1), np.shape(theta)],
+    lambda theta, x, y: [lead(theta, 1), np.shape(theta)],
     loose="theta x y",
-    call=lambda params, theta, x, y: tuple(
-        f(theta, x, y) for f in networks.objective(NETWORK, losses.squared_error, params)
-    ),
-    params=TREE,
+    call=lambda theta, x, y: tuple(f(theta, x, y) for f in networks.objective(NETWORK, losses.squared_error)),
     theta=np.stack([THETA, 2 * THETA, -THETA]),
     x=MATRIX[:, 1:],
     y=VECTOR[:, None],
 )
 
 # --- losses ---
-case(losses.squared_error, lambda f, y: [lead(f, 2), np.shape(f)], loose="f y", f=MANY, y=MATRIX)
+case(losses.squared_error, lambda f, y: [lead(f, 2)], loose="f y", f=MANY, y=MATRIX)
+case(losses.squared_error_gradient, lambda f, y: size(f), loose="f y", f=MANY, y=MATRIX)
 case(losses.log_softmax, size, f=MATRIX)
-case(losses.cross_entropy, lambda f, y: [lead(f, 2), np.shape(f)], loose="f", f=MANY, y=LABELS)
+case(losses.cross_entropy, lambda f, y: [lead(f, 2)], loose="f", f=MANY, y=LABELS)
+case(losses.cross_entropy_gradient, lambda f, y: size(f), loose="f", f=MANY, y=LABELS)
 case(losses.error_rate, lambda f, y: [lead(f, 2)], f=MANY, y=LABELS)
 for loss in (losses.absolute_loss, losses.squared_loss):
     case(loss, lambda **both: [several(*both.values())], theta=MATRIX, theta_hat=MATRIX[::-1])
@@ -717,13 +715,15 @@ case(
     delta=VECTOR[:2],
     sigma=0.5,
     source_covariance=np.eye(2),
-    call=lambda **given: transfer.transfer_risk(reach=lambda s: transfer.ridge_filter(s, 0.5), **given),
+    call=lambda **given: transfer.transfer_risk(
+        filter_factors=lambda s: transfer.ridge_filter(s, 0.5), **given
+    ),
 )
 case(
     transfer.transfer_risk,
-    lambda reach: [()] * 3,
-    call=lambda reach: transfer.transfer_risk(MATRIX, lambda s: reach, VECTOR[:2], 0.5),
-    reach=np.array([0.5, 0.25]),
+    lambda filter_factors: [()] * 3,
+    call=lambda filter_factors: transfer.transfer_risk(MATRIX, lambda s: filter_factors, VECTOR[:2], 0.5),
+    filter_factors=np.array([0.5, 0.25]),
 )
 case(
     transfer.balanced_rows,
@@ -735,12 +735,17 @@ case(
 )
 case(
     transfer.split_head,
-    lambda theta, params: [(*lead(theta, 1), 4), (*lead(theta, 1), 3)],
-    loose="theta params",
+    lambda theta: [(*lead(theta, 1), 4), (*lead(theta, 1), 3)],
+    call=lambda theta: transfer.split_head(theta, NETWORK),
+    loose="theta",
     theta=np.stack([THETA, THETA]),
-    params=TREE,
 )
-case(transfer.trainable, lambda **_: [(7,)], params=TREE, frozen=1, loose="params")
+case(
+    transfer.trainable,
+    lambda **_: [(7,)],
+    call=lambda frozen: transfer.trainable(NETWORK, frozen),
+    frozen=1,
+)
 case(
     transfer.masked,
     lambda mask: [several(mask, VECTOR)],
@@ -840,7 +845,7 @@ case(double_descent.n_parameters, lambda width: [()], width=3)
 case(sweeps.sweep, lambda jobs: [], call=lambda jobs: tuple(sweeps.sweep(np.sqrt, [], jobs=jobs)), jobs=1)
 
 case(
-    published.library_start,
+    published.pytorch_start,
     lambda widths, rng, members: [(members, sum((a + 1) * b for a, b in pairwise(map(int, widths))))],
     widths=(3, 2, 1),
     rng=rng(),
@@ -926,7 +931,13 @@ NOTHING_TO_SPOIL = {
         "settings of long runs: `test_published`",
     ),
     **dict.fromkeys(
-        ["book.plotting.figure_data", "book.plotting.decades", "book.widgets.svg", "book.widgets.explorer"],
+        [
+            "book.plotting.figure_data",
+            "book.plotting.decades",
+            "book.widgets.share_styles",
+            "book.widgets.svg",
+            "book.widgets.explorer",
+        ],
         "objects of matplotlib",
     ),
     **dict.fromkeys(

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from lib.book.widgets import share_styles
+
 PACKED = "application/vnd.jupyter.widget-state+json;deflate"  # _static/explorers.js unpacks it
 
 _STATE = re.compile(r'<script type="application/vnd\.jupyter\.widget-state\+json">(.*?)</script>', re.DOTALL)
@@ -125,7 +127,7 @@ def picture(svg: str) -> str:
     svg = re.sub(r' style="[^"]*"', lambda found: re.sub(r"([:;]) ", r"\1", found[0]), svg)
     svg = re.sub(r'<g id="[^"]*"', "<g", svg).replace("xlink:href", "href")
     svg = re.sub(r"\s+", " ", svg).replace("> <", "><")
-    svg = re.sub(r"<g([^>]*)>((?:<use [^>]*/>)+)</g>", _one_style, svg)
+    svg = share_styles(svg)
     while (unwrapped := _ALONE.sub(r"\1", svg)) != svg:
         svg = unwrapped
     return svg
@@ -175,13 +177,3 @@ def _path(data: str) -> str:
         written.append((name if name != before else "") + apart + numbers)
         before = name
     return "".join(written)
-
-
-def _one_style(markers: re.Match) -> str:
-    """Give the style that all markers of a line share to their group, once."""
-    attributes, uses = markers.groups()
-    styles = set(re.findall(r' style="[^"]*"', uses))
-    if len(styles) != 1 or "style=" in attributes:
-        return markers[0]
-    style = styles.pop()
-    return f"<g{attributes}{style}>{uses.replace(style, '')}</g>"

@@ -96,8 +96,8 @@ def same_digits(printed: str, value: float) -> bool:
     return abs(Decimal(finite("value", value, ndim=0).item()) - number) <= _last_digit(number) / 2
 
 
-@representable("printed", "sample", "reach")
-def within_spread(printed: str, sample: ArrayLike, reach: float) -> bool:
+@representable("printed", "sample", "deviations")
+def within_spread(printed: str, sample: ArrayLike, deviations: float) -> bool:
     r"""Tell whether a printed number could belong to a sample: whether it is near enough to its mean.
 
     .. math:: |y - \bar x| \le r\, s + \tfrac12 u, \qquad s^2 = \frac1{n - 1} \sum_{i=1}^n (x_i - \bar x)^2
@@ -108,7 +108,7 @@ def within_spread(printed: str, sample: ArrayLike, reach: float) -> bool:
         y as it was printed; u is a unit of its last digit.
     sample
         x, of shape (n,), with n at least 2.
-    reach
+    deviations
         r, in standard deviations of the sample.
 
     Returns
@@ -119,8 +119,8 @@ def within_spread(printed: str, sample: ArrayLike, reach: float) -> bool:
     Raises
     ------
     ValueError
-        If printed is no finite number, sample holds fewer than two or is not finite, or reach is not
-        positive.
+        If printed is no finite number, sample holds fewer than two or is not finite, or deviations is
+        not positive.
 
     Notes
     -----
@@ -129,15 +129,15 @@ def within_spread(printed: str, sample: ArrayLike, reach: float) -> bool:
 
     Examples
     --------
-    >>> within_spread("4.0", [1.0, 2.0, 3.0], reach=2), within_spread("4.2", [1.0, 2.0, 3.0], reach=2)
-    (True, False)
+    >>> [within_spread(printed, [1.0, 2.0, 3.0], deviations=2) for printed in ("4.0", "4.2")]
+    [True, False]
     """
     x = finite("sample", sample)
     if x.ndim != 1 or len(x) < 2:
         raise ValueError(f"sample must hold at least two numbers in a row, but its shape is {x.shape}")
-    number = _number("printed", printed)
+    number, r = _number("printed", printed), positive("deviations", deviations, ndim=0)
     slack = float(_last_digit(number)) / 2
-    return bool(abs(float(number) - x.mean()) <= positive("reach", reach, ndim=0) * x.std(ddof=1) + slack)
+    return bool(abs(float(number) - x.mean()) <= r * x.std(ddof=1) + slack)
 
 
 def _number(name: str, text: str) -> Decimal:

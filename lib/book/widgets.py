@@ -164,7 +164,7 @@ def svg(figure: Figure, description: str) -> str:
     body = re.sub(r' (?:d|x|y|width|height)="[^"]*"', _one_decimal, body)
     body = re.sub(r"\s+", " ", body).replace("> <", "><")
     body = re.sub(r' style="[^"]*"', lambda style: re.sub(r"([:;]) ", r"\1", style[0]), body)
-    body = re.sub(r"<g([^>]*)>((?:<use [^>]*/>)+)</g>", _one_style, body)
+    body = share_styles(body)
     label = escape(description, quote=True)
     # Round joins are what the style sheet said, which is gone because it would hold for the whole page.
     base = 'xmlns="http://www.w3.org/2000/svg" stroke-linejoin="round" font-family="sans-serif"'
@@ -177,11 +177,26 @@ def _one_decimal(attribute: re.Match) -> str:
     return re.sub(r"\s*([MLQCz])\s*", r"\1", rounded)
 
 
-def _one_style(markers: re.Match) -> str:
-    """Give the style that all markers of a line share to their group, once."""
+def share_styles(drawing: str) -> str:
+    """Give the style that all markers of a line share to their group, once, if that has none of its own.
+
+    Parameters
+    ----------
+    drawing
+        An SVG image of matplotlib's.
+
+    Returns
+    -------
+    str
+        The same image.
+    """
+    return re.sub(r"<g([^>]*)>((?:<use [^>]*/>)+)</g>", _share_style, drawing)
+
+
+def _share_style(markers: re.Match) -> str:
     attributes, uses = markers.groups()
     styles = set(re.findall(r' style="[^"]*"', uses))
-    if len(styles) != 1:
+    if len(styles) != 1 or "style=" in attributes:
         return markers[0]
     style = styles.pop()
     return f"<g{attributes}{style}>{uses.replace(style, '')}</g>"

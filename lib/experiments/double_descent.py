@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 from lib.checks import choice, count, fraction, positive, proportion
 from lib.datasets.mnist1d import mnist1d
 from lib.datasets.sampling import corrupt_labels
-from lib.nn.initialization import independent
+from lib.nn.initialization import variance_scaling
 from lib.nn.layers import Layer
 from lib.nn.losses import cross_entropy, error_rate
 from lib.nn.networks import mlp, objective, predictor
-from lib.nn.params import leaves, ravel
 from lib.optim.optimizers import momentum
 from lib.optim.training import DivergenceError, minibatches, record, stochastic
 
@@ -125,7 +124,7 @@ def network(width: int) -> Layer:
         If width is no positive whole number.
     """
     count("width", width)
-    return mlp(N_INPUTS, width, width, N_CLASSES, weights=independent(distribution="uniform"))
+    return mlp(N_INPUTS, width, width, N_CLASSES, weights=variance_scaling(distribution="uniform"))
 
 
 def n_parameters(width: int) -> int:
@@ -153,7 +152,7 @@ def n_parameters(width: int) -> int:
     >>> n_parameters(48)
     4810
     """
-    return sum(leaf.size for leaf in leaves(network(width).init(np.random.default_rng(0))))
+    return network(width).size
 
 
 def train(setting: Setting) -> dict[str, NDArray]:
@@ -198,11 +197,9 @@ def train(setting: Setting) -> dict[str, NDArray]:
     # Every width has a stream of its own, and none is that of the labels.
     rng = np.random.default_rng(np.random.SeedSequence(setting.seed, spawn_key=(setting.width,)))
     model = network(setting.width)
-    params = model.init(rng, setting.members)
-    theta = ravel(params, batch_ndim=1).astype(setting.dtype)
-    one = model.init(np.random.default_rng(0))
-    predict = predictor(model, one)
-    _, gradient = objective(model, cross_entropy, one)
+    theta = model.start(rng, setting.members).astype(setting.dtype)
+    predict = predictor(model)
+    _, gradient = objective(model, cross_entropy)
     batches = minibatches(x, y, batch_size=setting.batch_size, rng=rng, members=setting.members)
     iterates = momentum(stochastic(gradient, batches), theta, setting.alpha, setting.beta)
 
@@ -210,7 +207,7 @@ def train(setting: Setting) -> dict[str, NDArray]:
         f = predict(theta, x)
         if not np.isfinite(f).all():
             raise DivergenceError("the outputs are no longer finite: alpha is too large")
-        return error_rate(f, y), cross_entropy(f, y)[0]
+        return error_rate(f, y), cross_entropy(f, y)
 
     steps = -(-setting.n_train // setting.batch_size)  # in an epoch; the last one may be smaller
     _, history = record(

@@ -81,7 +81,7 @@ class Descent(NamedTuple):
     seed: int = 0
 
 
-def library_start(widths: tuple[int, ...], rng: np.random.Generator, members: int) -> NDArray:
+def pytorch_start(widths: tuple[int, ...], rng: np.random.Generator, members: int) -> NDArray:
     r"""Draw first weights and biases as PyTorch does if it is told nothing.
 
     .. math:: \Omega_{ij},\, b_i \sim U\Big(-\frac1{\sqrt{D_\text{in}}},\, \frac1{\sqrt{D_\text{in}}}\Big)
@@ -111,7 +111,7 @@ def library_start(widths: tuple[int, ...], rng: np.random.Generator, members: in
 
     Examples
     --------
-    >>> theta = library_start((4, 3, 2), np.random.default_rng(0), members=5)
+    >>> theta = pytorch_start((4, 3, 2), np.random.default_rng(0), members=5)
     >>> theta.shape, bool(np.abs(theta[:, :15]).max() < 1 / 2)
     ((5, 23), True)
     """
@@ -181,7 +181,7 @@ def baseline_network(model: str) -> tuple[Layer, tuple[int, ...]]:
     network : Layer
         From (..., n, 40) to (..., n, 10).
     widths : tuple of int
-        What `library_start` takes.
+        What `pytorch_start` takes.
 
     Raises
     ------
@@ -231,10 +231,10 @@ def train_baseline(setting: Baseline) -> dict[str, NDArray]:
     if setting.shuffled:
         order = np.random.RandomState(DATA_SEED).permutation(x.shape[1])
         x, x_test = x[:, order], x_test[:, order]
-    theta = library_start(widths, np.random.default_rng(setting.seed), setting.members)
+    theta = pytorch_start(widths, np.random.default_rng(setting.seed), setting.members)
     starts = range(0, N_TRAIN, BATCH_SIZE)
     batches = cycle([(x[i : i + BATCH_SIZE], y[i : i + BATCH_SIZE]) for i in starts])
-    _, gradient = objective(network, cross_entropy, network.init(np.random.default_rng(0)))
+    _, gradient = objective(network, cross_entropy)
     iterates = adam(stochastic(gradient, batches), theta, alpha=1e-2)
     next(iterates)  # They look after the step of a number, not before.
     history = _scored(iterates, network, setting.steps, setting.every, (x, y), (x_test, y_test))
@@ -278,9 +278,9 @@ def train_descent(setting: Descent) -> dict[str, NDArray]:
         y = redrawn_labels(12000)
     widths = (40, setting.width, setting.width, 10)
     rng = np.random.default_rng(np.random.SeedSequence(setting.seed, spawn_key=(setting.width,)))
-    theta = library_start(widths, rng, setting.members)
+    theta = pytorch_start(widths, rng, setting.members)
     network = mlp(*widths)
-    _, gradient = objective(network, cross_entropy, network.init(np.random.default_rng(0)))
+    _, gradient = objective(network, cross_entropy)
     batches = minibatches(x, y, batch_size=BATCH_SIZE, rng=rng, members=setting.members)
     iterates = momentum(stochastic(gradient, batches), theta, alpha=0.1, beta=0.9)
     steps, every = (n * STEPS_OF_AN_EPOCH for n in (setting.epochs, setting.every))
@@ -323,14 +323,14 @@ def checked(setting: Baseline | Descent) -> Baseline | Descent:
 def _scored(
     iterates: Iterator[NDArray], network: Layer, steps: int, every: int, train: tuple, test: tuple
 ) -> dict[str, NDArray]:
-    predict = predictor(network, network.init(np.random.default_rng(0)))
+    predict = predictor(network)
     return record(
         iterates,
         steps,
         every,
         train_error=lambda theta: error_rate(predict(theta, train[0]), train[1]),
         test_error=lambda theta: error_rate(predict(theta, test[0]), test[1]),
-        test_loss=lambda theta: cross_entropy(predict(theta, test[0]), test[1])[0],
+        test_loss=lambda theta: cross_entropy(predict(theta, test[0]), test[1]),
     )[1]
 
 

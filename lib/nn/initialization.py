@@ -18,7 +18,7 @@ Initializer = Callable[..., NDArray]
 FANS = {
     "fan_in": lambda d_out, d_in: d_in,
     "fan_out": lambda d_out, d_in: d_out,
-    "average": lambda d_out, d_in: (d_in + d_out) / 2,
+    "fan_avg": lambda d_out, d_in: (d_in + d_out) / 2,
 }
 # Each draws independent entries of variance 1.
 DISTRIBUTIONS = {
@@ -41,7 +41,7 @@ def variance(d_out: int, d_in: int, gain: float = 2**0.5, mode: str = "fan_in") 
     gain
         What makes up for the activation (see `gain_for`): the square root of 2 for ReLU, 1 for none.
     mode
-        "fan_in" keeps the forward pass level, "fan_out" the backward pass, "average" is a compromise.
+        "fan_in" keeps the forward pass level, "fan_out" the backward pass, "fan_avg" is a compromise.
 
     Returns
     -------
@@ -110,7 +110,7 @@ def gain_for(activation: Callable[[NDArray], NDArray]) -> float:
     return mean_square**-0.5
 
 
-def independent(gain: float = 2**0.5, mode: str = "fan_in", distribution: str = "normal") -> Initializer:
+def variance_scaling(gain: float = 2**0.5, mode: str = "fan_in", distribution: str = "normal") -> Initializer:
     r"""Return an initializer that draws independent weights of the `variance` of gain and mode.
 
     .. math:: \Omega_{ij} \sim N(0, \sigma^2) \qquad\text{or}\qquad
@@ -119,7 +119,7 @@ def independent(gain: float = 2**0.5, mode: str = "fan_in", distribution: str = 
     Parameters
     ----------
     gain, mode
-        As for `variance`.  The defaults are He's initialization; gain 1 and "average" are Glorot's.
+        As for `variance`.  The defaults are He's initialization; gain 1 and "fan_avg" are Glorot's.
     distribution
         "normal" or "uniform".
 
@@ -135,7 +135,7 @@ def independent(gain: float = 2**0.5, mode: str = "fan_in", distribution: str = 
 
     Examples
     --------
-    >>> Omega = independent()(np.random.default_rng(0), 200, 100)
+    >>> Omega = variance_scaling()(np.random.default_rng(0), 200, 100)
     >>> Omega.shape, round(float(Omega.var()), 3)
     ((200, 100), 0.02)
     """

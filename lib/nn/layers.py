@@ -4,27 +4,67 @@ r"""Layers as pairs (init, apply).
 `apply(params, h)` returns the output and its *pullback*: the function that takes dL/d(output) to
 (dL/d(params), dL/dh).  There are no caches and no state: what the backward pass needs, the pullback
 remembers.  `apply` raises a `ValueError` if h does not hold numbers, finite or not, or does not fit.
+
+To an optimizer all parameters are one flat vector theta: `start` draws it, `unravel` takes it apart.
 """
 
 import math
 from collections.abc import Callable
-from functools import wraps
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property, wraps
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lib.checks import count, ensemble, fraction, generator, numbers
-from lib.nn.initialization import Initializer, independent
+from lib.nn.initialization import Initializer, variance_scaling
+from lib.nn.params import Tree, leaves, ravel, unraveler
 
-HE = independent()
+HE = variance_scaling()
 
 
-class Layer(NamedTuple):
-    """A function with parameters: `init(rng, members=None)` and `apply(params, h) -> (f, pullback)`."""
+@dataclass(frozen=True)
+class Layer:
+    """A function with parameters, which may be one layer or a whole network.
+
+    Parameters
+    ----------
+    init
+        ``(rng, members=None) -> params``, the first parameters, as arrays or tuples of them.
+    apply
+        ``(params, h) -> (f, pullback)``.
+
+    Examples
+    --------
+    >>> layer = linear(2, 1)
+    >>> theta = layer.start(np.random.default_rng(0), members=4)
+    >>> theta.shape, layer.size
+    ((4, 3), 3)
+    >>> Omega, b = layer.unravel(theta)
+    >>> Omega.shape, b.shape
+    ((4, 1, 2), (4, 1))
+    """
 
     init: Callable
     apply: Callable
+
+    def start(self, rng: np.random.Generator, members: int | None = None) -> NDArray:
+        """Draw the first parameters as a flat theta, of shape (P,), or (members, P) for an ensemble."""
+        return ravel(self.init(rng, members), batch_ndim=0 if members is None else 1)
+
+    @cached_property
+    def unravel(self) -> Callable[[NDArray], Tree]:
+        """The function that takes theta, of shape (..., P), apart into params, views of it."""
+        return unraveler(self._drawn_once(), "params")
+
+    @cached_property
+    def size(self) -> int:
+        """Number of parameters, P."""
+        return sum(leaf.size for leaf in leaves(self._drawn_once()))
+
+    def _drawn_once(self) -> Tree:
+        # Only the shapes matter: no layer has to declare them.
+        return self.init(np.random.default_rng(0))
 
 
 def _checked(ndim: int = 0) -> Callable:
@@ -36,7 +76,7 @@ def _checked(ndim: int = 0) -> Callable:
     def decorate(make: Callable[..., Layer]) -> Callable[..., Layer]:
         @wraps(make)
         def made(*args: object, **kwargs: object) -> Layer:
-            init, apply = make(*args, **kwargs)
+            layer = make(*args, **kwargs)
 
             def checked(params: tuple, h: NDArray) -> tuple:
                 # What every step of a training gives is known at a glance.
@@ -45,11 +85,11 @@ def _checked(ndim: int = 0) -> Callable:
                 try:
                     if h.ndim < ndim:
                         raise ValueError(f"it needs {ndim} axes at least")
-                    return apply(params, h)
+                    return layer.apply(params, h)
                 except ValueError as error:
                     raise ValueError(f"h must fit the layer, but its shape is {h.shape}: {error}") from error
 
-            return Layer(init, checked)
+            return Layer(layer.init, checked)
 
         return made
 

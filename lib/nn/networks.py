@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from lib.checks import count, finite
 from lib.nn.initialization import Initializer
 from lib.nn.layers import HE, Layer, linear, relu, serial
-from lib.nn.params import Tree, ravel, unraveler
+from lib.nn.losses import Loss
+from lib.nn.params import ravel
 
 
 def mlp(*widths: int, activation: Callable[[], Layer] = relu, weights: Initializer = HE) -> Layer:
@@ -41,7 +42,7 @@ def mlp(*widths: int, activation: Callable[[], Layer] = relu, weights: Initializ
     return serial(*[layer for pair in pairs for layer in pair][:-1])
 
 
-def predictor(network: Layer, params: Tree) -> Callable[[NDArray, NDArray], NDArray]:
+def predictor(network: Layer) -> Callable[[NDArray, NDArray], NDArray]:
     r"""Return the outputs of a network as a function of the flat theta.
 
     .. math:: f_\theta(x)
@@ -50,8 +51,6 @@ def predictor(network: Layer, params: Tree) -> Callable[[NDArray, NDArray], NDAr
     ----------
     network
         The model.
-    params
-        Parameters of the network's structure; only their shapes matter.
 
     Returns
     -------
@@ -63,17 +62,16 @@ def predictor(network: Layer, params: Tree) -> Callable[[NDArray, NDArray], NDAr
     Examples
     --------
     >>> line = mlp(1, 1)
-    >>> predict = predictor(line, line.init(np.random.default_rng(0)))
+    >>> predict = predictor(line)
     >>> predict(np.array([[2.0, 1.0], [0.0, 5.0]]), np.array([[3.0]]))
     array([[[7.]],
     <BLANKLINE>
            [[5.]]])
     """
-    unravel = unraveler(params, "params")
-    return _named(lambda theta, x: network.apply(unravel(theta), _inputs(theta, x))[0])
+    return _named(lambda theta, x: network.apply(network.unravel(theta), _inputs(theta, x))[0])
 
 
-def objective(network: Layer, loss: Callable, params: Tree) -> tuple[Callable, Callable]:
+def objective(network: Layer, loss: Loss) -> tuple[Callable, Callable]:
     r"""Loss of a network, and its gradient, as functions of the flat theta.
 
     .. math:: L(\theta) = \text{loss}\big(f_\theta(x),\, y\big), \qquad \nabla_\theta L(\theta)
@@ -83,9 +81,7 @@ def objective(network: Layer, loss: Callable, params: Tree) -> tuple[Callable, C
     network
         The model.
     loss
-        One of `lib.nn.losses`: (f, y) -> (value, dL/df).
-    params
-        Parameters of the network's structure; only their shapes matter.
+        One of `lib.nn.losses`, or another (f, y) -> L with its derivative dL/df as the attribute `gradient`.
 
     Returns
     -------
@@ -94,17 +90,16 @@ def objective(network: Layer, loss: Callable, params: Tree) -> tuple[Callable, C
         of the shape of theta.  With leading axes, x (..., n, d) and y, each member of the ensemble
         has its own data.  Both raise a `ValueError` if x or y is not finite, or the shapes do not fit.
     """
-    unravel = unraveler(params, "params")
 
     @_named
     def value(theta: NDArray, x: NDArray, y: NDArray) -> NDArray:
-        f, _ = network.apply(unravel(theta), _inputs(theta, x))
-        return loss(f, y)[0]
+        f, _ = network.apply(network.unravel(theta), _inputs(theta, x))
+        return loss(f, y)
 
     @_named
     def gradient(theta: NDArray, x: NDArray, y: NDArray) -> NDArray:
-        f, pullback = network.apply(unravel(theta), _inputs(theta, x))
-        dparams, _ = pullback(loss(f, y)[1])
+        f, pullback = network.apply(network.unravel(theta), _inputs(theta, x))
+        dparams, _ = pullback(loss.gradient(f, y))
         return ravel(dparams, batch_ndim=np.ndim(theta) - 1)
 
     return value, gradient

@@ -6,6 +6,7 @@ shape (S, P) holds S settings of the same P parameters, and every model in this 
 
 import math
 from collections.abc import Callable, Iterator
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,6 +115,7 @@ def unraveler(tree: Tree, name: str = "tree") -> Callable[[NDArray], Tree]:
     """
     shapes = [leaf.shape for leaf in leaves(tree, name)]
     cuts = np.cumsum([0, *map(math.prod, shapes)]).tolist()
+    structure = _filled(tree, repeat(None))  # and not the arrays themselves
 
     def unravel(theta: NDArray) -> Tree:
         theta = numbers("theta", theta)
@@ -122,16 +124,18 @@ def unraveler(tree: Tree, name: str = "tree") -> Callable[[NDArray], Tree]:
                 f"theta must end in the {cuts[-1]} entries of {name}, but its shape is {theta.shape}"
             )
         lead = theta.shape[:-1]
-        views = iter(
-            [
-                theta[..., start:stop].reshape((*lead, *shape))
-                for start, stop, shape in zip(cuts, cuts[1:], shapes, strict=False)
-            ]
-        )
-
-        def build(node: Tree) -> Tree:
-            return tuple(build(branch) for branch in node) if isinstance(node, tuple) else next(views)
-
-        return build(tree)
+        views = [
+            theta[..., start:stop].reshape((*lead, *shape))
+            for start, stop, shape in zip(cuts, cuts[1:], shapes, strict=False)
+        ]
+        return _filled(structure, iter(views))
 
     return unravel
+
+
+def _filled(structure: object, values: Iterator) -> object:
+    """Return nested tuples with their leaves, from left to right, replaced by the values."""
+    # A function inside of `unravel` that calls itself would be a cycle, and keep theta alive.
+    if isinstance(structure, tuple):
+        return tuple([_filled(branch, values) for branch in structure])
+    return next(values)

@@ -21,7 +21,8 @@ from lib.checks import (
     representable,
     whole,
 )
-from lib.nn.params import Tree, leaves
+from lib.nn.layers import Layer
+from lib.nn.params import leaves
 from lib.stats.linear_models import ridge
 
 
@@ -165,10 +166,10 @@ def descent_filter(s: ArrayLike, n: int, alpha: float, steps: int) -> NDArray:
     return 1 - (1 - 2 * alpha * np.square(nonnegative("s", s)) / n) ** steps
 
 
-@representable("X", "reach", "delta", "sigma", "source_covariance")
+@representable("X", "filter_factors", "delta", "sigma", "source_covariance")
 def transfer_risk(
     X: ArrayLike,
-    reach: Callable[[NDArray], NDArray],
+    filter_factors: Callable[[NDArray], NDArray],
     delta: ArrayLike,
     sigma: float,
     source_covariance: ArrayLike | None = None,
@@ -182,8 +183,8 @@ def transfer_risk(
     ----------
     X
         Design matrix of the target, of shape (n, p), with right singular vectors v_j.
-    reach
-        The filter: singular values of shape (p,), padded by zeros, -> shares of shape (p,).
+    filter_factors
+        r: singular values of shape (p,), padded by zeros, -> shares of shape (p,).
     delta
         Delta = theta_T - theta_S, from the mean of the source's estimate to the target, of shape (p,);
         Delta_j is its entry along v_j.
@@ -200,8 +201,8 @@ def transfer_risk(
     Raises
     ------
     ValueError
-        If shapes do not fit, sigma is negative, a number is not finite, or reach(0) is not 0 or reach(s) not
-        finite and of the shape of s.
+        If shapes do not fit, sigma is negative, a number is not finite, or filter_factors(0) is not 0 or
+        filter_factors(s) not finite and of the shape of s.
 
     Examples
     --------
@@ -220,13 +221,13 @@ def transfer_risk(
     _, s, Vt = np.linalg.svd(X, full_matrices=True)
     s = np.where(s > s.max(initial=0) * max(X.shape) * np.finfo(s.dtype).eps, s, 0)
     s = np.concatenate([s, np.zeros(p - len(s))])
-    went = finite("reach", reach(s))
-    if went.shape != s.shape:
-        raise ValueError(f"reach must keep the shape of s, {s.shape}, but it gives {went.shape}")
-    if np.any(went[s == 0] != 0):
-        raise ValueError("reach must be 0 at 0: no example says anything about such a direction")
-    left = (1 - went) ** 2
-    spread = np.divide(went, s, out=np.zeros(p), where=s > 0)
+    r = finite("filter_factors", filter_factors(s))
+    if r.shape != s.shape:
+        raise ValueError(f"filter_factors must keep the shape of s, {s.shape}, but it gives {r.shape}")
+    if np.any(r[s == 0] != 0):
+        raise ValueError("filter_factors must be 0 at 0: no example says anything about such a direction")
+    left = (1 - r) ** 2
+    spread = np.divide(r, s, out=np.zeros(p), where=s > 0)
     return TransferRisk(
         distance=float(left @ (Vt @ delta) ** 2),
         source=float(left @ np.einsum("jp,pq,jq->j", Vt, C, Vt)),
@@ -280,15 +281,15 @@ def balanced_rows(
     return np.concatenate([deck[..., :per_class] for deck in decks], axis=-1)
 
 
-def split_head(theta: NDArray, params: Tree) -> tuple[NDArray, NDArray]:
+def split_head(theta: NDArray, network: Layer) -> tuple[NDArray, NDArray]:
     """Cut the flat parameters of a network in two: all layers but the last, and the last one.
 
     Parameters
     ----------
     theta
         Of shape (..., P).
-    params
-        Parameters of the network's structure, the tuple of its layers; only their shapes matter.
+    network
+        A chain of layers.
 
     Returns
     -------
@@ -298,28 +299,28 @@ def split_head(theta: NDArray, params: Tree) -> tuple[NDArray, NDArray]:
     Raises
     ------
     ValueError
-        If theta does not end in the P parameters of the structure, or params is no tuple of layers.
+        If theta does not end in the P parameters of the network.
 
     Examples
     --------
-    >>> params = ((np.zeros((2, 1)), np.zeros(2)), (), (np.zeros((1, 2)), np.zeros(1)))
-    >>> split_head(np.arange(7.0), params)
+    >>> from lib.nn.networks import mlp
+    >>> split_head(np.arange(7.0), mlp(1, 2, 1))
     (array([0., 1., 2., 3.]), array([4., 5., 6.]))
     """
-    theta, sizes = numbers("theta", theta), _layer_sizes(params)
+    theta, sizes = numbers("theta", theta), _layer_sizes(network)
     if theta.shape[-1:] != (sum(sizes),):
-        raise ValueError(f"theta must end in the {sum(sizes)} parameters of params, but it is {theta.shape}")
+        raise ValueError(f"theta must end in the {sum(sizes)} parameters of network, but it is {theta.shape}")
     cut = sum(sizes[:-1])
     return theta[..., :cut], theta[..., cut:]
 
 
-def trainable(params: Tree, frozen: int) -> NDArray:
+def trainable(network: Layer, frozen: int) -> NDArray:
     """Return 0 for each parameter of the first `frozen` layers that have any, and 1 for all others.
 
     Parameters
     ----------
-    params
-        Parameters of a network's structure, the tuple of its layers; only their shapes matter.
+    network
+        A chain of layers.
     frozen
         Number of layers that stay as they are, from 0 to all.
 
@@ -331,23 +332,22 @@ def trainable(params: Tree, frozen: int) -> NDArray:
     Raises
     ------
     ValueError
-        If there are not that many layers, or params is no tuple of layers.
+        If there are not that many layers.
 
     Examples
     --------
-    >>> params = ((np.zeros((2, 1)), np.zeros(2)), (), (np.zeros((1, 2)), np.zeros(1)))
-    >>> trainable(params, frozen=1)
+    >>> from lib.nn.networks import mlp
+    >>> trainable(mlp(1, 2, 1), frozen=1)
     array([0., 0., 0., 0., 1., 1., 1.])
     """
-    sizes = [size for size in _layer_sizes(params) if size]
+    sizes = [size for size in _layer_sizes(network) if size]
     count("frozen", frozen, low=0, high=len(sizes))
     return np.repeat(np.arange(len(sizes)) >= frozen, sizes).astype(float)
 
 
-def _layer_sizes(params: Tree) -> list[int]:
-    if not isinstance(params, tuple) or not params:
-        raise ValueError(f"params must be the tuple of the layers' parameters, but it is {params!r}")
-    return [sum(leaf.size for leaf in leaves(layer, "params")) for layer in params]
+def _layer_sizes(network: Layer) -> list[int]:
+    params = network.unravel(np.zeros(network.size))
+    return [sum(leaf.size for leaf in leaves(layer)) for layer in params]
 
 
 def masked(gradient: Callable[..., NDArray], mask: ArrayLike) -> Callable[..., NDArray]:

@@ -89,7 +89,7 @@ def test_the_digits_that_were_printed(printed, value, same):
 
 
 @pytest.mark.parametrize(
-    ("printed", "reach", "near"),
+    ("printed", "deviations", "near"),
     [
         # Mean 2, standard deviation 1.
         ("4.05", 2.0, False),
@@ -102,13 +102,13 @@ def test_the_digits_that_were_printed(printed, value, same):
         ("-0.05", 2.0, False),
     ],
 )
-def test_near_enough_to_the_mean_of_a_sample(printed, reach, near):
-    assert within_spread(printed, np.array([1.0, 2.0, 3.0]), reach) is near
+def test_near_enough_to_the_mean_of_a_sample(printed, deviations, near):
+    assert within_spread(printed, np.array([1.0, 2.0, 3.0]), deviations) is near
 
 
 def test_the_spread_is_that_of_a_sample_not_of_a_population():
-    assert within_spread("3.40", [1.0, 3.0], reach=0.99)  # mean 2, deviation 1.414, not 1
-    assert not within_spread("3.40", [1.0, 3.0], reach=0.98)
+    assert within_spread("3.40", [1.0, 3.0], deviations=0.99)  # mean 2, deviation 1.414, not 1
+    assert not within_spread("3.40", [1.0, 3.0], deviations=0.98)
 
 
 @pytest.mark.parametrize("printed", ["", "five", "nan", "inf", None, 4.0])
@@ -123,7 +123,7 @@ def test_what_has_no_spread_or_is_no_number():
         within_spread("1", [1.0], 2)
     with pytest.raises(ValueError, match=r"^sample must be finite"):
         within_spread("1", [1.0, float("nan")], 2)
-    with pytest.raises(ValueError, match=r"^reach must be positive"):
+    with pytest.raises(ValueError, match=r"^deviations must be positive"):
         within_spread("1", [1.0, 2.0], 0)
     with pytest.raises(ValueError, match=r"^value must be finite"):
         same_digits("1", float("inf"))

@@ -12,13 +12,12 @@ from lib.experiments.published import (
     Baseline,
     Descent,
     baseline_network,
-    library_start,
+    pytorch_start,
     redrawn_labels,
     train,
     train_baseline,
     train_descent,
 )
-from lib.nn.params import ravel
 from tools.notebooks import ROOT
 
 FILE = ROOT / "results" / "published.json"
@@ -26,7 +25,7 @@ FILE = ROOT / "results" / "published.json"
 
 def test_the_start_is_that_of_the_library():
     # Uniform between -1/sqrt(fan-in) and 1/sqrt(fan-in), weights and biases alike.
-    theta = library_start((400, 100, 25), np.random.default_rng(0), members=3)
+    theta = pytorch_start((400, 100, 25), np.random.default_rng(0), members=3)
     first, second = theta[:, : 100 * 401], theta[:, 100 * 401 :]
     assert second.shape == (3, 25 * 101)
     for part, fan_in in ((first, 400), (second, 100)):
@@ -41,8 +40,8 @@ def test_the_start_is_that_of_the_library():
 @pytest.mark.parametrize(("model", "parameters"), [("logistic", 410), ("residual", 15210)])
 def test_the_baselines_have_as_many_parameters_as_published(model, parameters, rng):
     network, widths = baseline_network(model)
-    assert ravel(network.init(rng)).size == parameters
-    assert library_start(widths, rng, 2).shape == (2, parameters)
+    assert network.size == parameters
+    assert pytorch_start(widths, rng, 2).shape == (2, parameters)
 
 
 def test_the_residual_network_is_its_equation(rng):
@@ -69,7 +68,7 @@ def test_a_step_of_a_baseline_by_hand():
     setting = Baseline("logistic", members=1, steps=0, every=1)
     found = train_baseline(setting)
     x, y, x_test, y_test = mnist1d(4000, 1000)
-    theta = library_start((40, 10), np.random.default_rng(0), 1)[0]
+    theta = pytorch_start((40, 10), np.random.default_rng(0), 1)[0]
     Omega, b = theta[:400].reshape(10, 40), theta[400:]
     f = x[:100] @ Omega.T + b
     p = np.exp(f) / np.exp(f).sum(axis=1, keepdims=True) - np.eye(10)[y[:100]]
@@ -102,9 +101,9 @@ def test_wrong_labels_are_learnt_and_not_tested(monkeypatch):
         (lambda: baseline_network("cnn"), "^model must be"),
         (lambda: redrawn_labels(-1), "^n_test must be"),
         (lambda: redrawn_labels(3), "^4000 . n_test must be a multiple of 10"),
-        (lambda: library_start((3,), np.random.default_rng(0), 1), "^widths must hold"),
-        (lambda: library_start((3, 0), np.random.default_rng(0), 1), "^widths must be"),
-        (lambda: library_start((3, 2), np.random.default_rng(0), 0), "^members must be"),
+        (lambda: pytorch_start((3,), np.random.default_rng(0), 1), "^widths must hold"),
+        (lambda: pytorch_start((3, 0), np.random.default_rng(0), 1), "^widths must be"),
+        (lambda: pytorch_start((3, 2), np.random.default_rng(0), 0), "^members must be"),
         (lambda: train(Descent(0)), "^width must be"),
         (lambda: train(Descent(3, seed=-1)), "^seed must be"),
         (lambda: train(Baseline("logistic", seed=-1)), "^seed must be"),

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from lib.nn.initialization import gain_for, independent, orthogonal, variance
+from lib.nn.initialization import gain_for, orthogonal, variance, variance_scaling
 from lib.nn.layers import linear
 from lib.nn.networks import mlp
 
@@ -15,8 +15,8 @@ from lib.nn.networks import mlp
     [
         (np.sqrt(2), "fan_in", 2 / 100),
         (np.sqrt(2), "fan_out", 2 / 400),
-        (np.sqrt(2), "average", 2 / 250),
-        (1.0, "average", 2 / (100 + 400)),  # Glorot's
+        (np.sqrt(2), "fan_avg", 2 / 250),
+        (1.0, "fan_avg", 2 / (100 + 400)),  # Glorot's
         (3.0, "fan_in", 9 / 100),
     ],
 )
@@ -25,9 +25,9 @@ def test_the_variance_is_gain_squared_over_the_fan(gain, mode, expected):
 
 
 @pytest.mark.parametrize("distribution", ["normal", "uniform"])
-@pytest.mark.parametrize("mode", ["fan_in", "fan_out", "average"])
+@pytest.mark.parametrize("mode", ["fan_in", "fan_out", "fan_avg"])
 def test_independent_weights_have_mean_zero_and_that_variance(rng, distribution, mode):
-    Omega = independent(1.5, mode, distribution)(rng, 300, 200)
+    Omega = variance_scaling(1.5, mode, distribution)(rng, 300, 200)
     expected = variance(300, 200, 1.5, mode)
     assert Omega.shape == (300, 200)
     # Standard errors over N = 60 000 entries: sigma/sqrt(N), and at most sigma^2 sqrt(2/N).
@@ -38,7 +38,7 @@ def test_independent_weights_have_mean_zero_and_that_variance(rng, distribution,
 def test_the_distributions_are_told_apart_by_their_fourth_moment(rng):
     kurtosis = {}
     for distribution in ("normal", "uniform"):
-        Omega = independent(distribution=distribution)(rng, 300, 300)
+        Omega = variance_scaling(distribution=distribution)(rng, 300, 300)
         kurtosis[distribution] = np.mean(Omega**4) / np.mean(Omega**2) ** 2
     # Its variance is 24/N for normal and 1.32/N for uniform numbers; four standard errors of N = 90 000.
     assert kurtosis["normal"] == pytest.approx(3, abs=4 * np.sqrt(24 / 90_000))
@@ -46,7 +46,7 @@ def test_the_distributions_are_told_apart_by_their_fourth_moment(rng):
 
 
 def test_uniform_weights_stay_within_root_three_sigma(rng):
-    Omega = independent(distribution="uniform")(rng, 50, 60)
+    Omega = variance_scaling(distribution="uniform")(rng, 50, 60)
     assert np.abs(Omega).max() <= np.sqrt(3 * variance(50, 60))
 
 
@@ -66,7 +66,7 @@ def test_orthogonal_matrices_are_uniform_so_the_trace_has_mean_zero_and_variance
     assert np.var(traces) == pytest.approx(1, abs=0.1)
 
 
-@pytest.mark.parametrize("draw", [independent(), independent(distribution="uniform"), orthogonal()])
+@pytest.mark.parametrize("draw", [variance_scaling(), variance_scaling(distribution="uniform"), orthogonal()])
 def test_members_of_an_ensemble_are_different_draws(rng, draw):
     Omega = draw(rng, 3, 5, members=4)
     assert Omega.shape == (4, 3, 5)
@@ -75,16 +75,16 @@ def test_members_of_an_ensemble_are_different_draws(rng, draw):
         draw(rng, 3, 5, members=0)
 
 
-@pytest.mark.parametrize("mode", ["fan_in", "fan_out", "average"])
+@pytest.mark.parametrize("mode", ["fan_in", "fan_out", "fan_avg"])
 @pytest.mark.parametrize("distribution", ["normal", "uniform"])
 def test_members_have_the_variance_of_a_single_draw(rng, mode, distribution):
-    Omega = independent(1.5, mode, distribution)(rng, 30, 20, members=100)
+    Omega = variance_scaling(1.5, mode, distribution)(rng, 30, 20, members=100)
     expected = variance(30, 20, 1.5, mode)
     assert Omega.var() == pytest.approx(expected, rel=4 * np.sqrt(2 / Omega.size))
 
 
 def test_an_ensemble_of_one_keeps_its_axis(rng):
-    for draw in (independent(), orthogonal()):
+    for draw in (variance_scaling(), orthogonal()):
         assert draw(rng, 3, 5, members=1).shape == (1, 3, 5)
 
 
@@ -105,7 +105,7 @@ def test_orthogonal_members_are_orthogonal_each(rng):
 
 
 def test_the_same_seed_gives_the_same_weights():
-    for draw in (independent(), orthogonal()):
+    for draw in (variance_scaling(), orthogonal()):
         first, second = (draw(np.random.default_rng(3), 4, 6) for _ in range(2))
         np.testing.assert_array_equal(first, second)
 
@@ -129,9 +129,9 @@ def test_a_layer_and_a_network_begin_with_the_weights_they_are_given(rng):
         (lambda: variance(3, 2.5), "d_in"),
         (lambda: variance(3, 3, gain=0.0), "gain"),
         (lambda: variance(3, 3, mode="fan"), "mode"),
-        (lambda: independent(gain=-1.0), "gain"),
-        (lambda: independent(mode="fan_inn"), "mode"),
-        (lambda: independent(distribution="cauchy"), "distribution"),
+        (lambda: variance_scaling(gain=-1.0), "gain"),
+        (lambda: variance_scaling(mode="fan_inn"), "mode"),
+        (lambda: variance_scaling(distribution="cauchy"), "distribution"),
         (lambda: orthogonal(gain=np.nan), "gain"),
         (lambda: orthogonal()(np.random.default_rng(0), 0, 3), "d_out"),
     ],
@@ -158,7 +158,7 @@ def test_gains_against_closed_forms(activation, expected):
 
 def test_the_gain_keeps_the_variance_of_a_wide_layer(rng):
     h = np.tanh(rng.normal(size=(2000, 300)))
-    f = h @ independent(gain_for(np.tanh))(rng, 400, 300).T
+    f = h @ variance_scaling(gain_for(np.tanh))(rng, 400, 300).T
     assert f.var() == pytest.approx(1, abs=0.03)
 
 
@@ -177,11 +177,11 @@ def test_a_kink_off_zero_costs_the_spacing_squared():
 
 @pytest.mark.parametrize("gain", [[1.0, 2.0], np.array([1.0]), 0.0, -1.0, float("nan")])
 def test_a_gain_is_one_positive_number(gain):
-    for make in (independent, orthogonal, lambda gain: variance(3, 2, gain)):
+    for make in (variance_scaling, orthogonal, lambda gain: variance(3, 2, gain)):
         with pytest.raises(ValueError, match=r"^gain must be"):
             make(gain)
 
 
 def test_a_mode_is_a_word():
-    with pytest.raises(ValueError, match=r"^mode must be one of fan_in, fan_out, average"):
-        independent(mode=["fan_in"])
+    with pytest.raises(ValueError, match=r"^mode must be one of fan_in, fan_out, fan_avg"):
+        variance_scaling(mode=["fan_in"])

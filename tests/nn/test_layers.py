@@ -1,12 +1,14 @@
 """Layers against arithmetic done by hand; their gradients are checked in test_networks."""
 
 import math
+import weakref
 
 import numpy as np
 import pytest
 
-from lib.nn.initialization import independent
+from lib.nn.initialization import variance_scaling
 from lib.nn.layers import dropout, gelu, linear, relu, residual, serial, tanh
+from lib.nn.params import leaves
 
 
 def test_linear_by_hand():
@@ -87,7 +89,7 @@ def test_members_begin_on_a_leading_axis_and_take_one_pass(rng):
 
 
 def test_members_of_a_layer_are_different_draws_and_begin_without_bias(rng):
-    Omega, b = linear(3, 5, independent(gain=3.0)).init(rng, members=400)
+    Omega, b = linear(3, 5, variance_scaling(gain=3.0)).init(rng, members=400)
     assert len(np.unique(Omega[:, 0, 0])) == 400
     assert Omega.var() == pytest.approx(9 / 3, rel=4 * np.sqrt(2 / Omega.size))
     np.testing.assert_array_equal(b, np.zeros((400, 5)))
@@ -164,6 +166,44 @@ def test_nothing_is_mutated(rng):
 def test_bad_sizes_are_named(sizes, name):
     with pytest.raises(ValueError, match=name):
         linear(*sizes)
+
+
+# --- A layer knows its parameters ---
+
+
+def test_a_start_is_the_drawn_parameters_in_a_row():
+    network = serial(linear(2, 3), relu(), linear(3, 1))
+    for members, lead in [(None, ()), (4, (4,))]:
+        params = network.init(np.random.default_rng(7), members)
+        theta = network.start(np.random.default_rng(7), members)
+        assert theta.shape == (*lead, network.size) == (*lead, 6 + 3 + 3 + 1)
+        for leaf, own in zip(leaves(network.unravel(theta)), leaves(params), strict=True):
+            np.testing.assert_array_equal(leaf, own)
+            assert np.shares_memory(leaf, theta)
+
+
+def test_a_layer_without_parameters_has_none_to_unravel():
+    assert relu().size == 0
+    assert relu().unravel(np.zeros((5, 0))) == ()
+
+
+def test_theta_of_another_layer_is_refused():
+    with pytest.raises(ValueError, match=r"^theta must end in the 3 entries of params"):
+        linear(2, 1).unravel(np.zeros(4))
+
+
+def test_shapes_are_learned_from_one_draw_that_is_not_kept():
+    drawn = []
+
+    def weights(rng, d_out, d_in, members=None):
+        Omega = np.zeros((d_out, d_in))
+        drawn.append(weakref.ref(Omega))
+        return Omega
+
+    layer = linear(3, 2, weights)
+    for _ in range(3):
+        layer.unravel(np.zeros(8))
+    assert [reference() for reference in drawn] == [None]
 
 
 # --- Dropout ---

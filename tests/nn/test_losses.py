@@ -23,60 +23,53 @@ from lib.nn.losses import (
 def test_squared_error_by_hand():
     # Residuals (1, 2) and (0, -2): (1 + 4 + 0 + 4) / 2 rows = 4.5, and the gradient is the residuals.
     f, y = np.array([[1.0, 3.0], [5.0, 0.0]]), np.array([[0.0, 1.0], [5.0, 2.0]])
-    value, gradient = squared_error(f, y)
-    assert value == 4.5
-    assert gradient.tolist() == [[1.0, 2.0], [0.0, -2.0]]
+    assert squared_error(f, y) == 4.5
+    assert squared_error.gradient(f, y).tolist() == [[1.0, 2.0], [0.0, -2.0]]
 
 
 def test_cross_entropy_by_hand():
     # Probabilities (1/4, 3/4) and (1/2, 1/2), classes 0 and 1: (log 4 + log 2) / 2 = 1.5 log 2.
     f, y = np.array([[0.0, np.log(3)], [1.0, 1.0]]), np.array([0, 1])
-    value, gradient = cross_entropy(f, y)
-    assert value == pytest.approx(1.5 * np.log(2), rel=1e-15)
-    np.testing.assert_allclose(gradient, [[-0.375, 0.375], [0.25, -0.25]], rtol=1e-15)
+    assert cross_entropy(f, y) == pytest.approx(1.5 * np.log(2), rel=1e-15)
+    np.testing.assert_allclose(cross_entropy.gradient(f, y), [[-0.375, 0.375], [0.25, -0.25]], rtol=1e-15)
 
 
 def test_cross_entropy_does_not_overflow():
     f, y = np.array([[1000.0, 0.0], [0.0, -1000.0]]), np.array([1, 0])
-    value, gradient = cross_entropy(f, y)
-    assert value == 500.0
-    assert gradient.tolist() == [[0.5, -0.5], [0.0, 0.0]]
+    assert cross_entropy(f, y) == 500.0
+    assert cross_entropy.gradient(f, y).tolist() == [[0.5, -0.5], [0.0, 0.0]]
 
 
 @pytest.mark.parametrize("lead", [(), (3,), (2, 3)])
 def test_gradients(rng, lead):
     f = rng.normal(size=(*lead, 5, 4))
-    targets = rng.normal(size=(5, 4))
-    check_gradient(lambda f: squared_error(f, targets)[0], squared_error(f, targets)[1], f, rng, axes=2)
-    classes = np.array([3, 0, 1, 1, 2])
-    check_gradient(lambda f: cross_entropy(f, classes)[0], cross_entropy(f, classes)[1], f, rng, axes=2)
+    for loss, y in [(squared_error, rng.normal(size=(5, 4))), (cross_entropy, np.array([3, 0, 1, 1, 2]))]:
+        check_gradient(lambda f, loss=loss, y=y: loss(f, y), loss.gradient(f, y), f, rng, axes=2)
 
 
 @pytest.mark.parametrize("loss", [squared_error, cross_entropy])
 def test_each_member_may_have_its_own_responses(rng, loss):
     f = rng.normal(size=(2, 3, 5, 4))
     y = rng.normal(size=f.shape) if loss is squared_error else rng.integers(4, size=f.shape[:-1])
-    value, gradient = loss(f, y)
+    value, gradient = loss(f, y), loss.gradient(f, y)
     assert value.shape == (2, 3)
     for member in np.ndindex(2, 3):
-        own_value, own_gradient = loss(f[member], y[member])
-        assert value[member] == pytest.approx(own_value, rel=1e-14)
-        np.testing.assert_allclose(gradient[member], own_gradient, rtol=1e-14)
+        assert value[member] == pytest.approx(loss(f[member], y[member]), rel=1e-14)
+        np.testing.assert_allclose(gradient[member], loss.gradient(f[member], y[member]), rtol=1e-14)
     # Responses that the first axis shares: of the last of the two axes of members.
-    shared, shared_gradient = loss(f, y[1])
-    np.testing.assert_allclose(shared[1], value[1], rtol=1e-14)
-    np.testing.assert_allclose(shared_gradient[1], gradient[1], rtol=1e-14)
-    check_gradient(lambda f: loss(f, y)[0], gradient, f, rng, axes=2)
+    np.testing.assert_allclose(loss(f, y[1])[1], value[1], rtol=1e-14)
+    np.testing.assert_allclose(loss.gradient(f, y[1])[1], gradient[1], rtol=1e-14)
+    check_gradient(lambda f: loss(f, y), gradient, f, rng, axes=2)
 
 
 @pytest.mark.parametrize("loss", [squared_error, cross_entropy])
 def test_a_repeated_batch_has_the_same_loss(rng, loss):
     f = rng.normal(size=(4, 3))
     y = rng.normal(size=(4, 3)) if loss is squared_error else np.array([0, 1, 2, 0])
-    value, gradient = loss(f, y)
-    twice, twice_gradient = loss(np.concatenate([f, f]), np.concatenate([y, y]))
-    assert twice == pytest.approx(value, rel=1e-14)
-    np.testing.assert_allclose(twice_gradient, np.concatenate([gradient, gradient]) / 2, rtol=1e-14)
+    twice = np.concatenate([f, f]), np.concatenate([y, y])
+    assert loss(*twice) == pytest.approx(loss(f, y), rel=1e-14)
+    half = loss.gradient(f, y) / 2
+    np.testing.assert_allclose(loss.gradient(*twice), np.concatenate([half, half]), rtol=1e-14)
 
 
 @pytest.mark.parametrize("loss", [squared_error, cross_entropy])
@@ -84,8 +77,7 @@ def test_precision_is_kept_and_arguments_are_not_mutated(rng, loss):
     f = rng.normal(size=(2, 2)).astype(np.float32)
     y = np.ones((2, 2), np.float32) if loss is squared_error else np.array([0, 1])
     f_before, y_before = f.copy(), y.copy()
-    value, gradient = loss(f, y)
-    assert value.dtype == gradient.dtype == np.float32
+    assert loss(f, y).dtype == loss.gradient(f, y).dtype == np.float32
     np.testing.assert_array_equal(f, f_before)
     np.testing.assert_array_equal(y, y_before)
 
@@ -113,8 +105,9 @@ def test_precision_is_kept_and_arguments_are_not_mutated(rng, loss):
     ],
 )
 def test_a_bad_y_is_named(loss, f, y):
-    with pytest.raises(ValueError, match=r"^y must"):
-        loss(f, y)
+    for function in (loss, loss.gradient):
+        with pytest.raises(ValueError, match=r"^y must"):
+            function(f, y)
 
 
 # Losses of an estimate.
@@ -173,7 +166,7 @@ def test_the_two_cross_entropies_agree(rng):
     f, y = rng.normal(size=(6, 3)), np.array([0, 2, 1, 1, 0, 2])
     softmax = np.exp(f) / np.exp(f).sum(axis=1, keepdims=True)
     mean = cross_entropy_loss(np.eye(3)[y], softmax).mean()
-    np.testing.assert_allclose(cross_entropy(f, y)[0], mean, rtol=1e-14)
+    np.testing.assert_allclose(cross_entropy(f, y), mean, rtol=1e-14)
 
 
 @pytest.mark.parametrize(

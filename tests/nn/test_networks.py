@@ -1,5 +1,8 @@
 """Networks: their shape, and the gradients of both losses through every layer."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from helpers import check_gradient
@@ -16,11 +19,10 @@ LOSSES = {"squared error": squared_error, "cross-entropy": cross_entropy}
 def problem(rng, name, lead=()):
     """Return value(theta), gradient(theta) and a theta of shape (*lead, P) with biases off zero."""
     network = mlp(3, 5, 4, 2)
-    params = network.init(rng)
-    theta = ravel(params) + rng.normal(0, 0.3, (*lead, ravel(params).size))
+    theta = network.start(rng) + rng.normal(0, 0.3, (*lead, network.size))
     x = rng.normal(size=(7, 3))
     y = rng.normal(size=(7, 2)) if name == "squared error" else rng.integers(2, size=7)
-    value, gradient = objective(network, LOSSES[name], params)
+    value, gradient = objective(network, LOSSES[name])
     return lambda theta: value(theta, x, y), lambda theta: gradient(theta, x, y), theta
 
 
@@ -67,9 +69,8 @@ def test_an_ensemble_equals_its_members(rng, name):
 @pytest.mark.parametrize("name", LOSSES)
 def test_each_member_may_have_its_own_data(rng, name):
     network = mlp(3, 5, 2)
-    params = network.init(rng)
-    value, gradient = objective(network, LOSSES[name], params)
-    theta, x = ravel(params) + rng.normal(0, 0.3, (4, ravel(params).size)), rng.normal(size=(4, 7, 3))
+    value, gradient = objective(network, LOSSES[name])
+    theta, x = network.start(rng) + rng.normal(0, 0.3, (4, network.size)), rng.normal(size=(4, 7, 3))
     y = rng.normal(size=(4, 7, 2)) if name == "squared error" else rng.integers(2, size=(4, 7))
     for inputs in (x, x[0]):
         own = list(zip(theta, np.broadcast_to(inputs, x.shape), y, strict=True))
@@ -81,9 +82,8 @@ def test_each_member_may_have_its_own_data(rng, name):
 
 def test_precision_is_kept(rng):
     network = mlp(2, 3, 1)
-    params = network.init(rng)
-    value, gradient = objective(network, squared_error, params)
-    theta = ravel(params).astype(np.float32)
+    value, gradient = objective(network, squared_error)
+    theta = network.start(rng).astype(np.float32)
     x, y = rng.normal(size=(4, 2)).astype(np.float32), np.ones((4, 1), np.float32)
     assert value(theta, x, y).dtype == gradient(theta, x, y).dtype == np.float32
     assert gradient(theta.astype(float), x, y).dtype == np.float64
@@ -95,9 +95,8 @@ def test_bad_widths_are_named(widths):
         mlp(*widths)
 
 
-def test_bad_arguments_of_the_objective_are_named(rng):
-    params = mlp(2, 1).init(rng)
-    for function in objective(mlp(2, 1), squared_error, params):
+def test_bad_arguments_of_the_objective_are_named():
+    for function in objective(mlp(2, 1), squared_error):
         with pytest.raises(ValueError, match=r"^x must be finite"):
             function(np.zeros(3), np.full((1, 2), np.nan), np.zeros((1, 1)))
         with pytest.raises(ValueError, match=r"^y must be finite"):
@@ -110,13 +109,13 @@ def test_bad_arguments_of_the_objective_are_named(rng):
 
 def test_predictor_gives_the_outputs_of_each_member(rng):
     network = mlp(3, 4, 2)
-    params = network.init(rng)
-    predict = predictor(network, params)
-    theta, x = rng.normal(size=(5, ravel(params).size)), rng.normal(size=(5, 7, 3))
+    predict = predictor(network)
+    theta, x = rng.normal(size=(5, network.size)), rng.normal(size=(5, 7, 3))
     f = predict(theta, x)
     assert f.shape == (5, 7, 2)
     for member in range(5):
         np.testing.assert_allclose(f[member], predict(theta[member], x[member]), rtol=1e-12)
+    params = network.init(rng)
     np.testing.assert_array_equal(predict(ravel(params), x[0]), network.apply(params, x[0])[0])
     with pytest.raises(ValueError, match=r"^x must be finite"):
         predict(theta, np.full((1, 3), np.inf))
@@ -127,9 +126,34 @@ def test_predictor_gives_the_outputs_of_each_member(rng):
         predict("text", x)
 
 
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_gradient_lets_go_of_theta(rng, name):
+    # What is in a cycle waits for the collector, and the memory of many steps with it.
+    value, gradient, theta = problem(rng, name, (4,))
+    left = weakref.ref(theta)
+    gc.disable()
+    try:
+        value(theta), gradient(theta)
+        del theta
+        assert left() is None
+    finally:
+        gc.enable()
+
+
+def test_a_loss_of_ones_own_brings_its_derivative(rng):
+    def cubes(f, y):
+        return ((f - y) ** 3).sum()
+
+    cubes.gradient = lambda f, y: 3 * (f - y) ** 2
+    network = mlp(2, 3, 1)
+    value, gradient = objective(network, cubes)
+    theta, x, y = network.start(rng), rng.normal(size=(4, 2)), rng.normal(size=(4, 1))
+    check_gradient(lambda theta: value(theta, x, y), gradient(theta, x, y), theta, rng)
+
+
 def test_the_data_may_be_named(rng):
     network = mlp(2, 1)
-    value, gradient = objective(network, squared_error, network.init(rng))
+    value, gradient = objective(network, squared_error)
     theta, x, y = rng.normal(size=3), rng.normal(size=(4, 2)), rng.normal(size=(4, 1))
     assert value(theta, x=x, y=y) == value(theta, x, y)
     np.testing.assert_array_equal(gradient(theta, y=y, x=x), gradient(theta, x, y))

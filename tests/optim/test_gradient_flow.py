@@ -9,7 +9,6 @@ from helpers import check_gradient, take
 from lib.nn.layers import tanh
 from lib.nn.losses import cross_entropy
 from lib.nn.networks import mlp, objective
-from lib.nn.params import ravel
 from lib.optim.gradient_flow import gradient_flow, hessian_vector, modified_gradient, modified_loss
 from lib.optim.optimizers import sgd
 from lib.optim.training import trajectory
@@ -25,10 +24,10 @@ def bowl(theta):
 def network(rng):
     """Return value, gradient and start of a small network on a few points."""
     layers = mlp(2, 4, 3, activation=tanh)
-    params = layers.init(rng)
-    value, gradient = objective(layers, cross_entropy, params)
+    theta = layers.start(rng)
+    value, gradient = objective(layers, cross_entropy)
     x, y = rng.normal(size=(6, 2)), rng.integers(3, size=6)
-    return lambda theta: value(theta, x, y), lambda theta: gradient(theta, x, y), ravel(params)
+    return lambda theta: value(theta, x, y), lambda theta: gradient(theta, x, y), theta
 
 
 def order(errors):

@@ -124,8 +124,7 @@ def test_smaller_sets_are_part_of_larger_ones(rng):
 def test_body_and_head(rng):
     network = mlp(4, 3, 2)
     params = network.init(rng, 5)
-    single = network.init(rng)
-    body, head = split_head(ravel(params, 1), single)
+    body, head = split_head(ravel(params, 1), network)
     np.testing.assert_array_equal(body, ravel(params[:-1], 1))
     np.testing.assert_array_equal(head, ravel(params[-1:], 1))
 
@@ -134,11 +133,10 @@ def test_body_and_head(rng):
 @pytest.mark.parametrize("frozen", [0, 1, 2])
 def test_frozen_layers_stay_and_the_others_move(rng, optimizer, frozen):
     network = mlp(4, 6, 5, 3)
-    params = network.init(rng)
+    theta = network.start(rng)
     x, y = rng.normal(size=(20, 4)), rng.integers(3, size=20)
-    _, gradient = objective(network, cross_entropy, params)
-    g = masked(gradient, trainable(params, frozen))
-    theta = ravel(params)
+    _, gradient = objective(network, cross_entropy)
+    g = masked(gradient, trainable(network, frozen))
     last = take(optimizer(lambda theta: g(theta, x, y), theta, 0.01), 6)[-1]
     sizes = [24 + 6, 30 + 5, 15 + 3]
     moved = [bool(np.any(part)) for part in np.split(last != theta, np.cumsum(sizes)[:-1])]
@@ -157,11 +155,10 @@ def test_weight_decay_needs_the_mask_too(rng):
 
 def test_a_mask_for_each_member(rng):
     network = mlp(2, 3, 2)
-    params = network.init(rng)
     x, y = rng.normal(size=(8, 2)), rng.integers(2, size=8)
-    _, gradient = objective(network, cross_entropy, params)
-    theta = ravel(network.init(rng, 2), 1)
-    masks = np.stack([trainable(params, 0), trainable(params, 1)])
+    _, gradient = objective(network, cross_entropy)
+    theta = network.start(rng, 2)
+    masks = np.stack([trainable(network, 0), trainable(network, 1)])
     g = masked(gradient, masks)(theta, x, y)
     np.testing.assert_array_equal(g[0], gradient(theta, x, y)[0])
     assert not np.any(g[1, :9])
@@ -181,17 +178,15 @@ def test_a_mask_for_each_member(rng):
         (lambda: transfer_risk(np.eye(2), np.zeros_like, np.ones(3), 1.0), "delta"),
         (lambda: transfer_risk(np.eye(2), np.zeros_like, np.ones(2), -1.0), "sigma"),
         (lambda: transfer_risk(np.eye(2), np.zeros_like, np.ones(2), 1.0, np.eye(3)), "source_covariance"),
-        (lambda: transfer_risk(np.ones((1, 2)), np.ones_like, np.ones(2), 1.0), "reach"),
-        (lambda: transfer_risk(np.eye(2), lambda s: s * np.nan, np.ones(2), 1.0), "reach"),
-        (lambda: transfer_risk(np.eye(2), lambda s: s[:1], np.ones(2), 1.0), "reach"),
-        (lambda: transfer_risk(np.eye(2), lambda s: s[:, None], np.ones(2), 1.0), "reach"),
-        (lambda: split_head(np.zeros(3), (np.array(["a"]), np.zeros(2))), "params"),
-        (lambda: trainable((np.array(["a"]), ()), 1), "params"),
+        (lambda: transfer_risk(np.ones((1, 2)), np.ones_like, np.ones(2), 1.0), "filter_factors"),
+        (lambda: transfer_risk(np.eye(2), lambda s: s * np.nan, np.ones(2), 1.0), "filter_factors"),
+        (lambda: transfer_risk(np.eye(2), lambda s: s[:1], np.ones(2), 1.0), "filter_factors"),
+        (lambda: transfer_risk(np.eye(2), lambda s: s[:, None], np.ones(2), 1.0), "filter_factors"),
         (lambda: balanced_rows(np.zeros((2, 2), int), 1, np.random.default_rng(0)), "y"),
         (lambda: balanced_rows(np.array([0, 0, 1]), 2, np.random.default_rng(0)), "per_class"),
         (lambda: balanced_rows(np.array([0, 1]), 1, np.random.default_rng(0), members=0), "members"),
-        (lambda: split_head(np.zeros(3), (np.zeros(2), np.zeros(2))), "theta"),
-        (lambda: trainable((np.zeros(2), ()), 2), "frozen"),
+        (lambda: split_head(np.zeros(3), mlp(1, 1, 1)), "theta"),
+        (lambda: trainable(mlp(1, 1, 1), 3), "frozen"),
         (lambda: masked(lambda theta: theta, [np.nan]), "mask"),
     ],
 )
