@@ -17,9 +17,9 @@ from lib import checks
 from lib.book import claims, plotting
 from lib.datasets import augmentation, mnist1d, points, sampling
 from lib.experiments import double_descent, published, sweeps
-from lib.nn import initialization, layers, losses, networks, params
+from lib.nn import ensembling, finetuning, initialization, layers, losses, networks, params
 from lib.optim import gradient_flow, optimizers, schedules, training
-from lib.stats import bias_variance, decision, linear_models, quadrature, transfer
+from lib.stats import bias_variance, decision, decision_losses, linear_models, quadrature, transfer
 
 
 class Case(NamedTuple):
@@ -318,23 +318,23 @@ case(losses.log_softmax, size, f=MATRIX)
 case(losses.cross_entropy, lambda f, y: [lead(f, 2)], loose="f", f=MANY, y=LABELS)
 case(losses.cross_entropy_gradient, lambda f, y: size(f), loose="f", f=MANY, y=LABELS)
 case(losses.error_rate, lambda f, y: [lead(f, 2)], f=MANY, y=LABELS)
-for loss in (losses.absolute_loss, losses.squared_loss):
+for loss in (decision_losses.absolute_loss, decision_losses.squared_loss):
     case(loss, lambda **both: [several(*both.values())], theta=MATRIX, theta_hat=MATRIX[::-1])
 case(
-    losses.power_loss,
+    decision_losses.power_loss,
     lambda theta, theta_hat, q: [several(theta, theta_hat)],
     theta=MATRIX,
     theta_hat=MATRIX[::-1],
     q=1.5,
 )
 case(
-    losses.zero_one_loss,
+    decision_losses.zero_one_loss,
     lambda theta, theta_hat, width: [several(theta, theta_hat)],
     theta=MATRIX,
     theta_hat=MATRIX[::-1],
     width=0.5,
 )
-for loss in (losses.cross_entropy_loss, losses.kl_loss):
+for loss in (decision_losses.cross_entropy_loss, decision_losses.kl_loss):
     case(loss, lambda **both: [several(*both.values())[:-1]], theta=TABLE, theta_hat=TABLE[::-1])
 
 # --- schedules, optimizers, flows ---
@@ -589,7 +589,7 @@ case(decision.beta_rule, lambda n, **_: [(n + 1,)], n=3, a=1.5, b=0.5)
 case(
     decision.exact_risk,
     lambda theta, estimates, probabilities: [(*lead(estimates, 1), len(theta))],
-    call=lambda **given: decision.exact_risk(losses.squared_loss, **given),
+    call=lambda **given: decision.exact_risk(decision_losses.squared_loss, **given),
     theta=PRIOR,
     estimates=MANY[:, :3, 0],
     probabilities=TABLE,
@@ -606,9 +606,9 @@ case(
     probabilities=TABLE,
 )
 case(
-    decision.bayes_rule,
+    decision.bayes_estimator,
     lambda probabilities, **_: [np.shape(probabilities)[1:]],
-    call=lambda **given: decision.bayes_rule(losses.absolute_loss, **given),
+    call=lambda **given: decision.bayes_estimator(decision_losses.absolute_loss, **given),
     theta=PRIOR,
     prior=PRIOR,
     probabilities=TABLE,
@@ -695,8 +695,8 @@ case(
     n_folds=2,
     rng=rng(),
 )
-case(bias_variance.bootstrap, lambda n, members, rng: [(members, n)], n=4, members=3, rng=rng())
-for average in (bias_variance.mean_outputs, bias_variance.mean_probabilities):
+case(sampling.bootstrap, lambda n, members, rng: [(members, n)], n=4, members=3, rng=rng())
+for average in (ensembling.mean_outputs, ensembling.mean_probabilities):
     case(average, lambda f: [np.shape(f)[1:]], f=MANY)
 case(
     transfer.ridge_towards,
@@ -726,7 +726,7 @@ case(
     filter_factors=np.array([0.5, 0.25]),
 )
 case(
-    transfer.balanced_rows,
+    sampling.balanced_rows,
     lambda y, per_class, members, **_: [(*sets(members), len(np.unique(y)) * per_class)],
     y=LABELS,
     per_class=1,
@@ -734,24 +734,24 @@ case(
     members=3,
 )
 case(
-    transfer.split_head,
+    finetuning.split_head,
     lambda theta: [(*lead(theta, 1), 4), (*lead(theta, 1), 3)],
-    call=lambda theta: transfer.split_head(theta, NETWORK),
+    call=lambda theta: finetuning.split_head(theta, NETWORK),
     loose="theta",
     theta=np.stack([THETA, THETA]),
 )
 case(
-    transfer.trainable,
+    finetuning.trainable,
     lambda **_: [(7,)],
-    call=lambda frozen: transfer.trainable(NETWORK, frozen),
+    call=lambda frozen: finetuning.trainable(NETWORK, frozen),
     frozen=1,
 )
 case(
-    transfer.masked,
+    finetuning.masked,
     lambda mask: [several(mask, VECTOR)],
     loose="mask",
     mask=np.array([0.0, 1.0, 1.0, 0.0]),
-    call=lambda mask: transfer.masked(lambda theta: theta, mask)(VECTOR),
+    call=lambda mask: finetuning.masked(lambda theta: theta, mask)(VECTOR),
 )
 
 # --- training, double descent, sweeps, pictures ---

@@ -5,9 +5,11 @@ import warnings
 import numpy as np
 import pytest
 
+from lib.nn.ensembling import mean_probabilities
 from lib.nn.layers import gelu, relu, tanh
-from lib.nn.losses import cross_entropy, cross_entropy_loss, error_rate, kl_loss, log_softmax, squared_error
-from lib.stats.bias_variance import decompose, mean_probabilities
+from lib.nn.losses import cross_entropy, error_rate, log_softmax, squared_error
+from lib.stats.bias_variance import decompose
+from lib.stats.decision_losses import cross_entropy_loss, kl_loss
 from lib.stats.linear_models import least_squares, least_squares_qr, mse_gradient, ridge
 
 HUGE = 1.7e308

@@ -91,3 +91,86 @@ def split_rows(
         raise ValueError(f"sizes must be at least one number, and at most n = {n} together, but are {sizes}")
     order = rng.permuted(np.broadcast_to(np.arange(n), (*ensemble("members", members), n)), axis=-1)
     return tuple(np.split(order[..., : sum(sizes)], np.cumsum(sizes)[:-1], axis=-1))
+
+
+def balanced_rows(
+    y: NDArray, per_class: int, rng: np.random.Generator, members: int | None = None
+) -> NDArray:
+    """Draw the rows of a training set with equally many examples of each class, none twice.
+
+    Parameters
+    ----------
+    y
+        Classes, of shape (n,).
+    per_class
+        Examples of each class.
+    rng
+        Source of randomness: each class is shuffled whole, so that with the same seed a smaller set is
+        part of a larger one.
+    members
+        Number of sets; without it there is one.
+
+    Returns
+    -------
+    NDArray
+        Row numbers, of shape (K * per_class,) or (members, K * per_class), class after class.
+
+    Raises
+    ------
+    ValueError
+        If y is no vector of whole numbers from 0, members < 1, per_class lies outside 1 ... the size of the
+        smallest class, or rng is no generator.
+
+    Examples
+    --------
+    >>> y = np.array([0, 0, 0, 1, 1])
+    >>> y[balanced_rows(y, 2, np.random.default_rng(0))]
+    array([0, 0, 1, 1])
+    """
+    y, rng = whole("y", y, ndim=1), generator("rng", rng)
+    classes = [np.flatnonzero(y == k) for k in np.unique(y)]
+    smallest = min(len(rows) for rows in classes)
+    if count("per_class", per_class) > smallest:
+        raise ValueError(
+            f"per_class must be at most {smallest}, the smallest class of y, but it is {per_class}"
+        )
+    lead = ensemble("members", members)
+    decks = [rng.permuted(np.broadcast_to(rows, (*lead, len(rows))), axis=-1) for rows in classes]
+    return np.concatenate([deck[..., :per_class] for deck in decks], axis=-1)
+
+
+def bootstrap(n: int, members: int, rng: np.random.Generator) -> NDArray:
+    r"""Draw bootstrap samples: n of n rows with replacement, for each member anew.
+
+    Parameters
+    ----------
+    n
+        Number of examples.
+    members
+        Number of samples, M.
+    rng
+        Source of randomness.
+
+    Returns
+    -------
+    NDArray
+        Row numbers in 0 ... n - 1, of shape (members, n).  A sample misses a row with probability
+        (1 - 1/n)^n, which tends to 1/e = 0.368.
+
+    Raises
+    ------
+    ValueError
+        If n or members is no positive whole number, or rng is no generator.
+
+    Notes
+    -----
+    Efron (1979).  Breiman (1996) averages fits to such samples: bagging.  `lib.optim.training.minibatches`
+    takes them as its rows.
+
+    Examples
+    --------
+    >>> bootstrap(5, 2, np.random.default_rng(0)).shape
+    (2, 5)
+    """
+    n, members, rng = count("n", n), count("members", members), generator("rng", rng)
+    return rng.integers(n, size=(members, n))

@@ -1,4 +1,4 @@
-r"""Many fits at once: what their errors are made of (bias, variance, noise), and how they are averaged.
+r"""Many fits at once: what their errors are made of (bias, variance, noise), and how to estimate them.
 
 A *fit* is a function (x, y) -> predict.  It takes the inputs, of shape (n,) or (S, n), and the responses
 of S data sets, of shape (S, n), and solves for all of them in one batch; `predict(x_new)` is then of shape
@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lib.checks import count, finite, generator, nonnegative, representable
-from lib.nn.losses import log_softmax
 from lib.stats.linear_models import ridge
 
 Fit = Callable[[NDArray, NDArray], Callable[[NDArray], NDArray]]
@@ -412,114 +411,6 @@ def cross_validation(fit: Fit, x: NDArray, y: NDArray, n_folds: int, rng: np.ran
         predict = fit(np.delete(x, fold), np.delete(y, fold, axis=-1))
         residual[..., fold] = y[..., fold] - predict(x[fold])
     return np.square(residual).mean(axis=-1)
-
-
-def bootstrap(n: int, members: int, rng: np.random.Generator) -> NDArray:
-    r"""Draw bootstrap samples: n of n rows with replacement, for each member anew.
-
-    Parameters
-    ----------
-    n
-        Number of examples.
-    members
-        Number of samples, M.
-    rng
-        Source of randomness.
-
-    Returns
-    -------
-    NDArray
-        Row numbers in 0 ... n - 1, of shape (members, n).  A sample misses a row with probability
-        (1 - 1/n)^n, which tends to 1/e = 0.368.
-
-    Raises
-    ------
-    ValueError
-        If n or members is no positive whole number, or rng is no generator.
-
-    Notes
-    -----
-    Efron (1979).  Breiman (1996) averages fits to such samples: bagging.  `lib.optim.training.minibatches`
-    takes them as its rows.
-
-    Examples
-    --------
-    >>> bootstrap(5, 2, np.random.default_rng(0)).shape
-    (2, 5)
-    """
-    n, members, rng = count("n", n), count("members", members), generator("rng", rng)
-    return rng.integers(n, size=(members, n))
-
-
-@representable("f")
-def mean_outputs(f: NDArray) -> NDArray:
-    r"""Average the outputs of a classifier's members before the softmax.
-
-    .. math:: \bar f = \frac1M \sum_{m=1}^M f_m, \qquad
-              \operatorname{softmax}(\bar f)_k \propto \Big(\prod_{m=1}^M p_{mk}\Big)^{1/M}
-
-    Parameters
-    ----------
-    f
-        Outputs of the members, of shape (M, ..., n, K).
-
-    Returns
-    -------
-    NDArray
-        Outputs of the ensemble, of shape (..., n, K): their softmax is the normalized geometric mean of the
-        members' probabilities.
-
-    Raises
-    ------
-    ValueError
-        If f has fewer than three axes, or is not finite.
-
-    Examples
-    --------
-    >>> mean_outputs(np.array([[[0.0, 4.0]], [[2.0, 0.0]]]))
-    array([[1., 2.]])
-    """
-    return _outputs(f).mean(axis=0)
-
-
-@representable("f")
-def mean_probabilities(f: NDArray) -> NDArray:
-    r"""Average the probabilities of a classifier's members, after the softmax.
-
-    .. math:: \log \bar p = \log \frac1M \sum_{m=1}^M \operatorname{softmax}(f_m)
-
-    Parameters
-    ----------
-    f
-        Outputs of the members before the softmax, of shape (M, ..., n, K).
-
-    Returns
-    -------
-    NDArray
-        Log-probabilities of the ensemble, of shape (..., n, K).  They serve as its outputs: their softmax is
-        the arithmetic mean of the members' probabilities.
-
-    Raises
-    ------
-    ValueError
-        If f has fewer than three axes, or is not finite.
-
-    Examples
-    --------
-    >>> f = np.log([[[0.5, 0.5]], [[0.1, 0.9]]])
-    >>> np.exp(mean_probabilities(f)).round(12)
-    array([[0.3, 0.7]])
-    """
-    log_p = log_softmax(_outputs(f))
-    largest = log_p.max(axis=0)
-    return largest + np.log(np.exp(log_p - largest).mean(axis=0))
-
-
-def _outputs(f: NDArray) -> NDArray:
-    f = finite("f", f)
-    if f.ndim < 3 or len(f) == 0:
-        raise ValueError(f"f must have shape (M, ..., n, K), M at least 1, but it is {f.shape}")
-    return f
 
 
 def _mean(samples: NDArray) -> Estimate:

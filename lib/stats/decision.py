@@ -117,7 +117,7 @@ def exact_risk(
     Parameters
     ----------
     loss
-        L(theta, theta_hat), for instance `lib.nn.losses.squared_loss`; shapes broadcast.
+        L(theta, theta_hat), for instance `lib.stats.decision_losses.squared_loss`; shapes broadcast.
     theta
         Parameters, of shape (T,).
     estimates
@@ -141,7 +141,7 @@ def exact_risk(
 
     Examples
     --------
-    >>> from lib.nn.losses import squared_loss
+    >>> from lib.stats.decision_losses import squared_loss
     >>> theta = np.array([0.5, 1.0])
     >>> exact_risk(squared_loss, theta, beta_rule(2, 0, 0), binomial(2, theta))
     array([0.125, 0.   ])
@@ -358,7 +358,7 @@ def posterior_mean(theta: ArrayLike, prior: ArrayLike, probabilities: ArrayLike)
 
 
 @representable("theta", "candidates")
-def bayes_rule(
+def bayes_estimator(
     loss: Callable[[NDArray, NDArray], NDArray],
     theta: ArrayLike,
     prior: ArrayLike,
@@ -395,8 +395,8 @@ def bayes_rule(
 
     Examples
     --------
-    >>> from lib.nn.losses import zero_one_loss
-    >>> bayes_rule(zero_one_loss, [0.0, 1.0], [0.5, 0.5], [[0.6, 0.4], [0.4, 0.6]], [0.0, 1.0])
+    >>> from lib.stats.decision_losses import zero_one_loss
+    >>> bayes_estimator(zero_one_loss, [0.0, 1.0], [0.5, 0.5], [[0.6, 0.4], [0.4, 0.6]], [0.0, 1.0])
     array([0., 1.])
     """
     theta, probabilities = _table(theta, probabilities)

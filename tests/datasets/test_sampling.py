@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lib.datasets.sampling import corrupt_labels, split_rows
+from lib.datasets.sampling import balanced_rows, bootstrap, corrupt_labels, split_rows
 
 
 @pytest.mark.parametrize("y", [[], [10], [-1], [0.5], [[1]], 3])
@@ -68,3 +68,28 @@ def test_a_split_is_random_for_each_member_and_may_leave_rows_over(rng):
 def test_bad_sizes_are_named(rng, sizes):
     with pytest.raises(ValueError, match=r"^sizes must"):
         split_rows(10, *sizes, rng=rng)
+
+
+def test_balanced_rows(rng):
+    y = rng.permutation(np.repeat([0, 1, 2], [9, 7, 8]))
+    rows = balanced_rows(y, 5, rng, members=50)
+    assert rows.shape == (50, 15)
+    assert all(np.bincount(y[row]).tolist() == [5, 5, 5] for row in rows)
+    assert all(len(set(row)) == 15 for row in rows)
+    assert len({tuple(row) for row in rows}) == 50
+    assert set(rows.ravel()) == set(range(24))
+
+
+def test_smaller_sets_are_part_of_larger_ones(rng):
+    y = rng.permutation(np.repeat([0, 1], 30))
+    small, large = (balanced_rows(y, k, np.random.default_rng(1), members=3) for k in (4, 9))
+    assert all(set(few) < set(many) for few, many in zip(small, large, strict=True))
+
+
+def test_a_bootstrap_sample_draws_with_replacement(rng):
+    rows = bootstrap(20, 5000, rng)
+    assert rows.shape == (5000, 20)
+    # Each row is drawn 5000 times in 100 000 draws, with standard deviation sqrt(100 000 * 0.05 * 0.95) = 69.
+    assert np.abs(np.bincount(rows.ravel(), minlength=20) - 5000).max() < 4 * 69
+    missed = 1 - np.array([len(set(row)) for row in rows]) / 20
+    assert missed.mean() == pytest.approx((1 - 1 / 20) ** 20, abs=4 * missed.std() / np.sqrt(5000))

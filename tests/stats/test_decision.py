@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import poisson
 
-from lib.nn.losses import absolute_loss, squared_loss, zero_one_loss
 from lib.stats.decision import (
+    bayes_estimator,
     bayes_risk,
-    bayes_rule,
     beta_rule,
     binomial,
     exact_risk,
@@ -22,6 +21,7 @@ from lib.stats.decision import (
     posterior,
     posterior_mean,
 )
+from lib.stats.decision_losses import absolute_loss, squared_loss, zero_one_loss
 
 GRID = np.linspace(0, 1, 21)
 
@@ -135,11 +135,11 @@ def test_bayes_rules_are_mean_median_and_mode_of_the_posterior():
     theta, prior, table = [0.0, 1.0, 2.0, 4.0], [0.4, 0.3, 0.2, 0.1], np.ones((4, 1))
     candidates = np.linspace(0, 4, 41)
     found = [
-        bayes_rule(loss, theta, prior, table, candidates).item()
+        bayes_estimator(loss, theta, prior, table, candidates).item()
         for loss in (squared_loss, absolute_loss, zero_one_loss)
     ]
     np.testing.assert_allclose(found, [1.1, 1, 0], rtol=1e-15)
-    assert bayes_rule(squared_loss, theta, prior, table, [0.5, 1.7]).item() in (0.5, 1.7)
+    assert bayes_estimator(squared_loss, theta, prior, table, [0.5, 1.7]).item() in (0.5, 1.7)
 
 
 def test_least_squares_risk(rng):
@@ -257,7 +257,7 @@ HALVES = np.full((2, 2), 0.5)
         (lambda: bayes_risk([1.0, 2.0, 3.0], [0.5, 0.5]), "risk"),
         (lambda: posterior([1.5, -0.5], HALVES), "prior"),
         (lambda: posterior([0.5, 0.5], [[1.0, 0.0], [1.0, 0.0]]), "prior"),
-        (lambda: bayes_rule(squared_loss, [0.0, 1.0], [0.5, 0.5], HALVES, []), "candidates"),
+        (lambda: bayes_estimator(squared_loss, [0.0, 1.0], [0.5, 0.5], HALVES, []), "candidates"),
         (lambda: least_squares_risk(np.ones((5, 2)), 1.0), "X"),
         (lambda: least_squares_risk(np.ones(5), 1.0), "X"),
         (lambda: least_squares_risk(np.ones((5, 1)), -1.0), "sigma"),
