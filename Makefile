@@ -23,7 +23,7 @@ book: $(installed) $(libraries) ## build the book into _build/html; fails on any
 	@echo "$(CURDIR)/_build/html/index.html"
 
 test: $(installed) ## lint, unit tests, and every notebook against its stored outputs
-	$(python) -m pytest
+	@$(python) -m pytest -q -n auto --dist loadfile --no-loadscope-reorder --nbval-keep
 
 lab: $(installed) ## open JupyterLab on the chapters
 	$(python) -m tools.lab

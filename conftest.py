@@ -2,6 +2,6 @@
 
 from tools.notebooks import prepare_kernels
 
-pytest_plugins = ["tools.nbval_tolerance"]
+pytest_plugins = ["tools.nbval_tolerance", "tools.nbval_side_by_side"]
 
 prepare_kernels()

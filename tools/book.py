@@ -2,9 +2,8 @@
 
 It does what Jupyter Book leaves open:
 
-- the cache of executed notebooks also depends on ``lib``, the stored results and the pinned packages;
-- a page that reads notebooks is executed again when a notebook has changed;
-- what a build that was killed left half-written in the cache is executed again;
+- pages are built from the notebooks that `tools.cache` holds; what it lacks is executed side by side;
+- a page is read again when its notebook was executed again, or one that it reads has changed;
 - a disk that is full, or becomes so, is named in one line;
 - a build that failed, or was interrupted, is not taken for done by the next one;
 - where npm has installed the browser libraries, the built book carries them and needs no network;
@@ -13,23 +12,25 @@ It does what Jupyter Book leaves open:
 """
 
 import errno
-import hashlib
 import json
 import shutil
 import sys
+import time
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
-from jupyter_cache import get_cache
-from jupyter_cache.cache.db import NbCacheRecord
+from nbformat import NotebookNode
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
-from sqlalchemy.exc import DatabaseError
 
 from lib.experiments.sweeps import try_to_write_into
+from tools import cache
+from tools.execution import cores, execute, processes, side_by_side
 from tools.light import lighten
-from tools.notebooks import prepare_kernels
+from tools.notebooks import loads, longest_first, prepare_kernels
 
 logger = logging.getLogger(__name__)
 
@@ -74,70 +75,68 @@ def stop_where_full(app: Sphinx, exception: BaseException | None) -> None:
         exception = exception.__cause__ or exception.__context__
 
 
-def digest(root: Path) -> str:
-    """Return a digest of what decides the outputs of a page's code cells, apart from these cells.
-
-    Except what a page reads in notebooks: see `read_again`.
-    """
-    state = hashlib.sha256(sys.version.encode())
-    library = (path for path in (root / "lib").rglob("*") if path.is_file() and path.suffix != ".pyc")
-    stored = [*(root / "results").glob("*.json"), *(root / "benchmarks").glob("*.json")]
-    for path in [*sorted(library), *sorted(stored), root / "requirements.txt", root / "constraints.txt"]:
-        state.update(f"\0{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes())
-    return state.hexdigest()[:16]
-
-
-def tie_cache_to_lib(app: Sphinx, config: Config) -> None:
-    """Give each state of ``lib`` its own cache; the change of its path makes Sphinx read all pages."""
-    caches = Path(app.outdir).parent / ".jupyter_cache"
-    cache = caches / digest(Path(app.srcdir))
-    for old in caches.glob("*"):
-        if old != cache:
+def use_cache(app: Sphinx, config: Config) -> None:
+    """Build from the cache of this state of ``lib``; the change of its path makes Sphinx read all pages."""
+    root = Path(app.srcdir)
+    now = cache.state(root)
+    for old in cache.all_caches(root).glob("*"):
+        if old != now.folder:
             shutil.rmtree(old) if old.is_dir() else old.unlink()
-    config.nb_execution_cache_path = str(cache)
+    cache.mend(now)
+    config.nb_execution_cache_path = str(now.folder)
 
 
 def read_again(app: Sphinx, env: BuildEnvironment, *outdated: set[str]) -> list[str]:
-    """Return the pages that read notebooks, if a page was added, changed or removed.
+    """Return the pages that were made of an older execution, or that read notebooks of which one has changed.
 
-    They have to force their execution: the cache knows a notebook by its code cells, not by its text, and
-    Sphinx knows of no page that another reads.
+    Sphinx knows neither: a test may have executed a notebook that has not changed, and compared it.
     """
-    if not any(outdated):
-        return []
-    paths = {name: Path(env.doc2path(name)) for name in env.found_docs}
-    return [name for name, path in paths.items() if path.suffix == ".ipynb" and forces_execution(path)]
+    executed = cache.executed_at(Path(app.config.nb_execution_cache_path))
+    again = []
+    for name, path in _notebooks(env, env.found_docs).items():
+        newer = executed.get(str(path.resolve()), 0) > env.all_docs.get(name, 0) / 1e6
+        if newer or (any(outdated) and cache.reads_notebooks(read(path))):
+            again.append(name)
+    return again
 
 
-def forces_execution(path: Path) -> bool:
-    """Tell whether a notebook asks to be executed whatever is in the cache."""
-    metadata = json.loads(path.read_text(encoding="utf-8"))["metadata"]
-    return metadata.get("mystnb", {}).get("execution_mode") == "force"
+def execute_what_is_missing(app: Sphinx, env: BuildEnvironment, names: list[str]) -> None:
+    """Execute the notebooks of pages that are to be read, side by side, unless the cache has them.
 
-
-def mend_cache(app: Sphinx, config: Config) -> None:
-    """Forget the entries of the cache that a build was writing when it was killed.
-
-    jupyter-cache makes the record first and the file after it: the next build would believe the record,
-    look for the file, and fail, as often as it is tried.
+    A notebook that fails is left to MyST-NB, which executes it once more and reports.
     """
-    folder = Path(config.nb_execution_cache_path)
-    if not folder.exists():
+    root, folder = Path(app.srcdir), Path(app.config.nb_execution_cache_path)
+    if app.config.nb_execution_mode != "cache":
         return
-    cache, whole = get_cache(folder), set()
-    try:
-        for record in cache.list_cache_records():
-            try:
-                cache.get_cache_bundle(record.pk)
-                whole.add(record.hashkey)
-            except (KeyError, ValueError):  # there is no file, or half of one
-                NbCacheRecord.remove_records([record.pk], cache.db)
-    except (RuntimeError, DatabaseError):  # a database without its tables
-        shutil.rmtree(folder)
+    pages = _notebooks(env, names).values()
+    missing = [path for path in longest_first(pages) if not cache.holds(read(path), folder)]
+    if not missing:
         return
-    for entry in (folder / "executed").glob("*"):
-        if entry.name not in whole:
-            shutil.rmtree(entry)
+    workers = min(cores(), len(missing))
+    logger.info(f"executing {len(missing)} notebooks, {workers} at a time")
+    with processes(workers) as pool:
+        task = partial(execute_into_cache, root=root, timeout=app.config.nb_execution_timeout)
+        for number, (path, result) in enumerate(side_by_side(pool, task, missing, workers), 1):
+            how = "failed" if result.exception() else f"{result.result():.0f} s"
+            logger.info(f"{path.relative_to(root)}: {how} ({number} of {len(missing)})")
+
+
+def execute_into_cache(path: Path, root: Path, timeout: int) -> float:
+    """Execute a notebook for the book, and return how many seconds it took."""
+    start, state = time.monotonic(), cache.state(root)
+    cache.keep(execute(path, read(path), timeout, widgets=True), path, state)
+    return time.monotonic() - start
+
+
+def read(path: Path) -> NotebookNode:
+    """Return a notebook."""
+    return loads(path.read_text(encoding="utf-8"))
+
+
+def _notebooks(env: BuildEnvironment, names: Iterable[str]) -> dict[str, Path]:
+    """Return the paths of those pages that are notebooks."""
+    paths = {name: Path(env.doc2path(name)) for name in sorted(names)}
+    return {name: path for name, path in paths.items() if path.suffix == ".ipynb"}
 
 
 def forget_unfinished_build(app: Sphinx, config: Config) -> None:
@@ -238,10 +237,10 @@ def setup(app: Sphinx) -> dict[str, bool]:
     stop_unless_writable(Path(app.outdir))
     prepare_kernels()
     app.connect("config-inited", forget_unfinished_build)
-    app.connect("config-inited", tie_cache_to_lib)
-    app.connect("config-inited", mend_cache)
+    app.connect("config-inited", use_cache)
     app.connect("config-inited", carry_browser_libraries)
     app.connect("env-get-outdated", read_again)
+    app.connect("env-before-read-docs", execute_what_is_missing)
     app.connect("build-finished", stop_where_full, priority=0)
     app.connect("build-finished", prune)
     app.connect("build-finished", make_light, priority=800)  # after the theme: it writes pygments.css

@@ -20,14 +20,16 @@ half a unit of its last digit on top, an integer may not: 500 becomes 501 only w
 Two things are never exact, because renderers and libraries round: pictures (2 grey levels) and
 the data behind a figure (1e-5 of each array's largest number).
 
-Two options. Another matplotlib sets its letters otherwise: ``--nbval-figures=data`` compares a figure
+Three options. Another matplotlib sets its letters otherwise: ``--nbval-figures=data`` compares a figure
 by its data alone, and only a picture that has none by its pixels. ``--nbval-report=FILE`` stores what
-was found, by notebook.
+was found, by notebook. ``--nbval-keep`` puts a notebook whose cells were all executed, and all agreed,
+into the cache from which the book is built (see `tools.cache`), as it came out of its kernel.
 """
 
 import copy
 import json
 import math
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -41,6 +43,8 @@ from nbval.plugin import IPyNbCell, IPyNbFile, comment_markers, metadata_tags
 from PIL import Image
 
 from lib.book.plotting import FIGURE_DATA
+from tools import cache
+from tools.execution import Recorder, environment
 from tools.notebooks import WIDGET_VIEW
 from tools.output_distance import (
     GLUE,
@@ -53,6 +57,7 @@ from tools.output_distance import (
     tile_distance,
 )
 
+OUTPUT_TIMEOUT = 300  # seconds that a kernel which has replied may take to say what came out
 CAPTURED = ("stream", "display_data", "execute_result", "clear_output")
 
 
@@ -145,9 +150,9 @@ def measure(mime: str, new: Any, ref: Any, found: dict[str, Any]) -> None:
     """Note in ``found`` how far two outputs lie apart that are not equal, but agree."""
     mime = mime.removeprefix(GLUE)
     if mime == "image/png":
-        found["pixels"] = max(found["pixels"], tile_distance(decode(new), decode(ref)))
+        found["pixels"] = max(found["pixels"], float(tile_distance(decode(new), decode(ref))))
     elif mime == FIGURE_DATA:
-        found["data"] = max(found["data"], figure_distance(new, ref))
+        found["data"] = max(found["data"], float(figure_distance(new, ref)))
 
 
 def save_pictures(new: np.ndarray, ref: np.ndarray, stem: Path) -> str:
@@ -164,8 +169,13 @@ def save_pictures(new: np.ndarray, ref: np.ndarray, stem: Path) -> str:
 class NotebookCell(IPyNbCell):
     """A code cell as a test."""
 
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.output_timeout = min(OUTPUT_TIMEOUT, self.config.option.nbval_cell_timeout)
+
     def runtest(self) -> None:
         """Run the cell; fail it also for a bad reference and for a time-out that it swallows."""
+        self.parent.begin(self.cell_num)
         problem = reference_problem(self.cell, self.options)
         if problem:
             self.options["check"] = False  # it runs all the same: later cells need its names
@@ -176,6 +186,8 @@ class NotebookCell(IPyNbCell):
             problem = f"Timeout of {timeout:g} seconds exceeded, and the interrupt swallowed"
         if problem:
             self.raise_cell_error(problem)
+        if self.options["check"]:
+            self.parent.agreed.add(self.cell_num)
 
     def compare_outputs(self, test: list, ref: list, skip_compare=None) -> bool:
         """Compare in the place of nbval, which allows no tolerance and skips images."""
@@ -220,11 +232,37 @@ class NotebookFile(IPyNbFile):
         super().__init__(*args, **kwargs)
         self.deadline = math.inf  # of the running cell
         self.capturing: dict[str, str] = {}  # Output widget -> the request whose output it takes
+        self.recorder: Recorder | None = None
+        self.begun: set[int] = set()
+        self.agreed: set[int] = set()
 
     def setup(self) -> None:
         """Start the kernel; close our side of its stderr, which nbval opens and forgets."""
-        super().setup()
+        keeps = self.config.option.nbval_keep
+        state = cache.state(self.config.rootpath) if keeps else None
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in environment("PYTEST_XDIST_WORKER" in os.environ).items():
+                patch.setenv(name, value)  # for the kernel, not for the unit tests
+            super().setup()
         self.kernel.km._launch_args["stderr"].close()
+        if keeps:
+            self.state, self.recorder = state, Recorder(self.nb, self.kernel.kc)
+
+    def begin(self, number: int) -> None:
+        """Note that a code cell begins."""
+        self.begun.add(number)
+        if self.recorder:
+            self.recorder.begin(number)
+
+    def teardown(self) -> None:
+        """Stop the kernel; keep what it said if all cells agreed, and nothing if one did not."""
+        super().teardown()
+        if self.recorder is None:
+            return
+        if len(self.agreed) == len(self.recorder.cells):
+            cache.keep(self.recorder.executed(), self.path, self.state)
+        elif self.begun - self.agreed:
+            cache.forget(self.nb, self.state.folder)
 
     def collect(self) -> Iterator[NotebookCell]:
         """Yield nbval's cells as ours, under their ids: counting cells by eye is tedious."""
@@ -244,6 +282,8 @@ class NotebookFile(IPyNbFile):
         if time.monotonic() > self.deadline:
             raise Empty
         message = super().get_kernel_message(timeout, stream)
+        if self.recorder:
+            self.recorder.hear(message)
         content, kind = message["content"], message["msg_type"]
         if kind == "comm_msg" and "msg_id" in (state := content["data"].get("state", {})):
             self.capturing[content["comm_id"]] = state["msg_id"]
@@ -271,6 +311,7 @@ def pytest_addoption(parser) -> None:
         help="compare figures by pixels and data, or, under another matplotlib, by their data alone",
     )
     group.addoption("--nbval-report", type=Path, metavar="FILE", help="store what was found, as JSON")
+    group.addoption("--nbval-keep", action="store_true", help="let the book be built of what agreed")
 
 
 def pytest_terminal_summary(terminalreporter) -> None:

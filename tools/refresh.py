@@ -7,51 +7,14 @@ A notebook that raises, or that writes to standard error, stays as it was and fa
 """
 
 import argparse
-import os
-import signal
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-from nbformat import NotebookNode
-
-from lib.experiments.sweeps import end_with, try_to_write_into
+from lib.experiments.sweeps import try_to_write_into
 from tools import notebooks
-
-PARALLEL = 2  # notebooks at a time
-
-
-def execute(notebook: NotebookNode, folder: Path, timeout: int) -> NotebookNode:
-    """Return ``notebook`` with the outputs of a fresh kernel that runs in ``folder``.
-
-    No cell may take longer than ``timeout`` seconds.
-
-    Raises
-    ------
-    RuntimeError
-        If a cell raises, takes too long, kills the kernel or writes to standard error.
-    """
-    client = NotebookClient(
-        notebook,
-        kernel_name="python3",
-        timeout=timeout,
-        resources={"metadata": {"path": str(folder)}},
-        record_timing=False,
-        store_widget_state=False,
-        coalesce_streams=True,
-    )
-    try:
-        executed = client.execute()
-    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-        raise RuntimeError(str(error).strip()) from error
-    for number, cell in enumerate(executed.cells):
-        for output in cell.get("outputs", []):
-            if output.get("name") == "stderr":
-                raise RuntimeError(f"cell {number} wrote to standard error:\n{output.text}")
-    return executed
+from tools.execution import cores, execute, processes, side_by_side
 
 
 def refresh(path: Path, timeout: int = notebooks.CELL_TIMEOUT) -> bool:
@@ -59,16 +22,10 @@ def refresh(path: Path, timeout: int = notebooks.CELL_TIMEOUT) -> bool:
     notebooks.unfinished(path).unlink(missing_ok=True)
     before = path.read_text(encoding="utf-8")
     notebook = notebooks.normalise(notebooks.loads(before))
-    after = notebooks.dumps(notebooks.normalise(execute(notebook, path.resolve().parent, timeout)))
+    after = notebooks.dumps(notebooks.normalise(execute(path, notebook, timeout)))
     if after != before:
         notebooks.write(path, after)
     return after != before
-
-
-def _begin(parent: int) -> None:
-    """Leave Ctrl-C to the parent, with which this process ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_with(parent)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -93,21 +50,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
     notebooks.prepare_kernels()
-    failed = False
-    with ProcessPoolExecutor(PARALLEL, initializer=_begin, initargs=(os.getpid(),)) as pool:
-        running = [(path, pool.submit(refresh, path, options.timeout)) for path in paths]
-        for path, result in running:
-            try:
-                print(f"{path}: {'updated' if result.result() else 'unchanged'}", flush=True)
-            except OSError as error:  # which names the file
-                failed = True
-                print(f"refresh: {error}", file=sys.stderr)
-            except (RuntimeError, ValueError) as error:  # also that its process was killed
-                failed = True
-                print(f"{path}: not refreshed\n{error}", file=sys.stderr)
-            except KeyboardInterrupt:
-                print("\nrefresh: interrupted; what was finished is stored", file=sys.stderr, flush=True)
-                os._exit(130)  # does not wait for the notebooks that are running
+    failed, task = False, partial(refresh, timeout=options.timeout)
+    paths = notebooks.longest_first(paths)
+    try:
+        with processes(workers := min(cores(), len(paths))) as pool:
+            for path, result in side_by_side(pool, task, paths, workers):
+                try:
+                    print(f"{path}: {'updated' if result.result() else 'unchanged'}", flush=True)
+                except OSError as error:  # which names the file
+                    failed = True
+                    print(f"refresh: {error}", file=sys.stderr)
+                except (RuntimeError, ValueError) as error:  # also that its process was killed
+                    failed = True
+                    print(f"{path}: not refreshed\n{error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("\nrefresh: interrupted; what was finished is stored", file=sys.stderr, flush=True)
+        return 130
     return int(failed)
 
 

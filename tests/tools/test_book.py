@@ -13,8 +13,8 @@ from notebook_parts import notebook
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
 
-from tools import book
-from tools.notebooks import ROOT, dumps, find_all, loads
+from tools import book, cache
+from tools.notebooks import ROOT, dumps
 
 DECISIVE = ["lib/__init__.py", "lib/data/x.csv", "requirements.txt", "constraints.txt"]
 DECISIVE += ["results/a.json", "benchmarks/results.json"]
@@ -46,18 +46,18 @@ def install(project, version=None):
 
 @pytest.mark.parametrize("name", DECISIVE)
 def test_the_digest_knows_every_file_that_decides_a_number(project, name):
-    before = book.digest(project)
+    before = cache.digest(project)
     (project / name).write_text("changed")
-    assert book.digest(project) != before
+    assert cache.digest(project) != before
 
 
 def test_the_digest_knows_names_but_not_compiled_files_or_dates(project):
-    before = book.digest(project)
+    before = cache.digest(project)
     (project / "lib" / "x.pyc").write_text("compiled")
     os.utime(project / "lib" / "__init__.py", (0, 0))
-    assert book.digest(project) == before
+    assert cache.digest(project) == before
     (project / "lib" / "__init__.py").rename(project / "lib" / "other.py")
-    assert book.digest(project) != before
+    assert cache.digest(project) != before
 
 
 def test_libraries_count_only_if_npm_finished_and_the_versions_are_the_pinned_ones(project):
@@ -80,13 +80,13 @@ def test_libraries_count_only_if_npm_finished_and_the_versions_are_the_pinned_on
 def test_the_cache_of_another_state_of_lib_is_deleted(project):
     app = SimpleNamespace(outdir=project / "_build" / "html", srcdir=project)
     config = SimpleNamespace()
-    book.tie_cache_to_lib(app, config)
+    book.use_cache(app, config)
     first = Path(config.nb_execution_cache_path)
     first.mkdir(parents=True)
-    book.tie_cache_to_lib(app, config)
+    book.use_cache(app, config)
     assert first.exists()
     (project / "lib" / "__init__.py").write_text("changed")
-    book.tie_cache_to_lib(app, config)
+    book.use_cache(app, config)
     assert Path(config.nb_execution_cache_path).parent == first.parent
     assert not first.exists()
 
@@ -137,7 +137,6 @@ COUNT = "import json; print(str(json.load(open('words.ipynb'))['cells']).count('
 def test_a_page_that_reads_a_notebook_knows_when_its_text_has_changed(project):
     (project / "index.md").unlink()
     index = notebook(new_markdown_cell("# Title"), new_code_cell(COUNT))
-    index.metadata["mystnb"] = {"execution_mode": "force"}
     (project / "index.ipynb").write_text(dumps(index))
     page = project / "_build" / "html" / "index.html"
     for many in (3, 5):
@@ -151,33 +150,26 @@ def test_a_page_that_reads_a_notebook_knows_when_its_text_has_changed(project):
     assert (project / "_build" / ".doctrees" / "index.doctree").stat().st_mtime_ns == read, "needlessly"
 
 
-@pytest.mark.parametrize("path", find_all(), ids=lambda path: path.stem)
-def test_a_notebook_that_reads_notebooks_forces_its_execution(path):
-    cells = loads(path.read_text(encoding="utf-8")).cells
-    if any(".ipynb" in cell.source for cell in cells if cell.cell_type == "code"):
-        assert book.forces_execution(path)
-
-
-def without_its_file(cache):
-    (entry,) = (cache / "executed").glob("*/base.ipynb")
+def without_its_file(folder):
+    (entry,) = (folder / "executed").glob("*/base.ipynb")
     entry.unlink()
 
 
-def with_half_a_file(cache):
-    (entry,) = (cache / "executed").glob("*/base.ipynb")
+def with_half_a_file(folder):
+    (entry,) = (folder / "executed").glob("*/base.ipynb")
     entry.write_text(entry.read_text()[:100])
 
 
-def without_a_record(cache):
-    (cache / "global.db").unlink()
+def without_a_record(folder):
+    (folder / "global.db").unlink()
 
 
-def with_an_empty_database(cache):
-    (cache / "global.db").write_bytes(b"")
+def with_an_empty_database(folder):
+    (folder / "global.db").write_bytes(b"")
 
 
-def with_a_spoilt_database(cache):
-    (cache / "global.db").write_bytes(b"SQLite format 3" + bytes(100))
+def with_a_spoilt_database(folder):
+    (folder / "global.db").write_bytes(b"SQLite format 3" + bytes(100))
 
 
 DAMAGES = [
@@ -197,8 +189,8 @@ def test_a_cache_that_was_being_written_when_the_build_was_killed_is_mended(proj
     assert build(project) == (0, "")
     for damage in DAMAGES:
         with subtests.test(damage.__name__):
-            (cache,) = (project / "_build" / ".jupyter_cache").iterdir()
-            damage(cache)
+            (folder,) = (project / "_build" / ".jupyter_cache").iterdir()
+            damage(folder)
             # As a kill leaves it: the build did not end.
             (project / "_build" / ".doctrees" / "finished-without-warning").unlink()
             assert build(project) == (0, "")
