@@ -4,9 +4,9 @@
 """
 
 import copy
-import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+import psutil
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionComplete, CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
@@ -161,17 +162,33 @@ def _submit(pool: Executor, run: Callable[[Any], Any], task: Any) -> Future:
         return future
 
 
+def abandon(pool: Executor) -> None:
+    """Close a pool at once: end the processes that this one has started until no task of it runs any more.
+
+    First they are asked, since one that executes a notebook then ends its kernel, and later killed.
+    """
+    closing = threading.Thread(target=pool.shutdown, kwargs={"cancel_futures": True})
+    closing.start()
+    asked, end = set(), time.monotonic() + 10
+    while closing.is_alive():
+        for child in psutil.Process().children():
+            with suppress(psutil.NoSuchProcess):
+                if time.monotonic() > end:
+                    child.kill()
+                elif child not in asked:
+                    asked.add(child)
+                    child.terminate()
+        closing.join(0.1)
+
+
 @contextmanager
 def processes(workers: int) -> Iterator[Executor]:
     """Give a pool whose processes leave Ctrl-C to this one, and end with it, or with an exception."""
-    pool = ProcessPoolExecutor(workers, initializer=_begin, initargs=(os.getpid(), workers > 1))
-    with pool:
+    with ProcessPoolExecutor(workers, initializer=_begin, initargs=(os.getpid(), workers > 1)) as pool:
         try:
             yield pool
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in multiprocessing.active_children():
-                process.kill()
+            abandon(pool)
             raise
 
 

@@ -1,6 +1,6 @@
 """Run every notebook on other kernels, numbers of threads and versions, and store what became of its cells.
 
-    python -m tools.matrix                                 the whole matrix; about an hour of one core
+    python -m tools.matrix                                 the whole matrix; about an hour
     python -m tools.matrix --only nehalem-1                one configuration; may be repeated
     python -m tools.matrix chapters/01-gradients.ipynb     these notebooks in every configuration
 
@@ -11,11 +11,13 @@ and is reported so.
 
 The environments of other versions are made in _build/matrix, and used again while they fit.  Where matplotlib
 is not the pinned one, figures are compared by their data alone: other versions set letters otherwise.
+
+Every notebook runs in a pytest of its own, in every configuration, as many at a time as there are cores; one
+that is given two threads counts as two.
 """
 
 import argparse
 import ast
-import contextlib
 import hashlib
 import json
 import os
@@ -23,26 +25,23 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import tomllib
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-import psutil
 from nbformat import NotebookNode
 
 from benchmarks.machine import FORCED_KERNEL
 from lib.experiments.sweeps import write_atomically
-from tools import notebooks
+from tools import execution, notebooks
 from tools.nbval_tolerance import widest
 from tools.notebooks import ROOT
 
 RESULTS = ROOT / "results" / "matrix.json"
 PAGE = ROOT / "appendix" / "reproducibility.ipynb"
 BUILD = ROOT / "_build" / "matrix"
-CELL_TIMEOUT = 3600  # seconds: how fast a machine is, is not what is asked here
 VARIED = ("numpy", "matplotlib")  # the packages whose versions are varied
 
 
@@ -165,35 +164,43 @@ def probe(python: Path, variables: dict[str, str]) -> dict | None:
     return json.loads(run.stdout)
 
 
-def run(configuration: Configuration, python: Path, paths: Sequence[str]) -> dict:
-    """Run notebooks in one configuration; return what it has and what became of the cells."""
+def prepare(configuration: Configuration, python: Path) -> tuple[dict, dict[str, str]]:
+    """Return what a configuration has in fact, and the variables of its runs.
+
+    Raises
+    ------
+    RuntimeError
+        If it has not what is asked, though the processor could run it.
+    """
     variables = environment(configuration)
     found = probe(python, variables)
     if found and not configuration.vectors:
         variables["NPY_DISABLE_CPU_FEATURES"] = " ".join(found["vectors"])
         found = probe(python, variables)
     if found is None or found["kernel"] != configuration.kernel:
-        return {"lacking": True, "notebooks": {}}
+        return {"lacking": True}, variables
     if found["threads"] != configuration.threads or (found["vectors"] and not configuration.vectors):
         raise RuntimeError(f"{configuration.name} has {found['threads']} threads and {found['vectors']}")
     found["vectors"] = configuration.vectors  # which ones is a matter of the machine
     found["figures"] = "pixels" if found["matplotlib"] == pinned("matplotlib") else "data"
-    report, log = (BUILD / f"{configuration.name}.{kind}" for kind in ("json", "log"))
+    return found, variables
+
+
+def run(name: str, python: Path, variables: dict[str, str], figures: str, path: str) -> dict:
+    """Run a notebook in the configuration of this name; return what became of its cells."""
+    report, log = (BUILD / name / f"{Path(path).stem}.{kind}" for kind in ("json", "log"))
     report.parent.mkdir(parents=True, exist_ok=True)
     report.unlink(missing_ok=True)
     # What the process that compares is warned of is none of the notebooks' business; their own warnings are.
-    options = ["-q", "-p", "no:cacheprovider", "-W", "ignore", f"--nbval-figures={found['figures']}"]
-    options.append(f"--nbval-cell-timeout={CELL_TIMEOUT}")
+    options = ["-q", "-p", "no:cacheprovider", "-W", "ignore", f"--nbval-figures={figures}"]
     command = [python, "-m", "tools.tied", str(os.getpid()), "pytest", *options]
-    command += [f"--nbval-report={report}", *paths]
-    digests = {path: digest(ROOT / path) for path in paths}  # as they are now: they may be edited meanwhile
+    command += [f"--nbval-report={report}", path]
+    now = digest(ROOT / path)  # it may be edited meanwhile
     with log.open("w", encoding="utf-8") as output:
         pytest = subprocess.run(command, cwd=ROOT, env=variables, stdout=output, stderr=output, check=False)
     if pytest.returncode not in (0, 1) or not report.exists():
         raise RuntimeError(f"pytest ended with {pytest.returncode}; see {log.relative_to(ROOT)}")
-    entries = json.loads(report.read_text("utf-8"))
-    found["notebooks"] = {path: {"digest": digests[path], **entry} for path, entry in entries.items()}
-    return found
+    return {"digest": now, **json.loads(report.read_text("utf-8"))[path]}
 
 
 def cells(path: Path) -> list[NotebookNode]:
@@ -322,31 +329,47 @@ def draw_page() -> bool:
 def run_all(
     chosen: Sequence[Configuration], pythons: dict[str, Path], paths: Sequence[str], jobs: int
 ) -> tuple[dict[str, dict], int]:
-    """Run configurations, some at a time; return what was found, and 1 if a run broke or 130 after Ctrl-C.
+    """Run notebooks in configurations; return what was found, and 1 if a run broke or 130 after Ctrl-C.
 
     What is finished by then is kept, and no run survives.
     """
-    new, status = {}, 0
-    with ThreadPoolExecutor(jobs) as pool:
-        running = {pool.submit(run, c, pythons[c.versions], paths): c.name for c in chosen}
+    new: dict[str, dict] = {}
+    variables, status = {}, 0
+    for configuration in chosen:
         try:
-            for future in as_completed(running):
+            found, variables[configuration] = prepare(configuration, pythons[configuration.versions])
+            new[configuration.name] = {**found, "notebooks": {}}
+        except (RuntimeError, OSError) as error:
+            status = 1
+            print(f"matrix: {configuration.name}: {error}", file=sys.stderr)
+    able = [c for c in chosen if not new.get(c.name, {"lacking": True}).get("lacking")]
+    longest = notebooks.longest_first(map(Path, paths))
+    tasks = [(configuration, path.as_posix()) for path in longest for configuration in able]
+
+    def start(task: tuple[Configuration, str]) -> dict:
+        configuration, path = task
+        shared = execution.environment(configuration.threads < jobs and len(tasks) > 1)
+        figures = new[configuration.name]["figures"]
+        python = pythons[configuration.versions]
+        return run(configuration.name, python, variables[configuration] | shared, figures, path)
+
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            ended = execution.side_by_side(pool, start, tasks, jobs, lambda task: task[0].threads)
+            for number, ((configuration, path), future) in enumerate(ended, 1):
+                where = f"{configuration.name}: {path}"
                 try:
-                    new[running[future]] = future.result()
-                    print(f"{running[future]}: done", flush=True)
+                    entry = new[configuration.name]["notebooks"][path] = future.result()
+                    cells = f"{entry['passed']} of {entry['compared']} cells agree"
+                    print(f"{where}: {cells} ({number} of {len(tasks)})", flush=True)
                 except (RuntimeError, OSError) as error:
                     status = 1
-                    print(f"matrix: {running[future]}: {error}", file=sys.stderr)
+                    print(f"matrix: {where}: {error}", file=sys.stderr)
         except KeyboardInterrupt:
             status = 130
             print("matrix: interrupted; what was finished is kept", file=sys.stderr)
-            pool.shutdown(wait=False, cancel_futures=True)
-            while not all(future.done() for future in running):
-                for child in psutil.Process().children():
-                    with contextlib.suppress(psutil.NoSuchProcess):
-                        child.terminate()
-                time.sleep(0.1)
-    return new, status
+            execution.abandon(pool)
+    return {name: found for name, found in new.items() if found["notebooks"] or "lacking" in found}, status
 
 
 def parsed(
@@ -358,7 +381,7 @@ def parsed(
     parser.add_argument("notebooks", nargs="*", type=Path, help="notebooks (default: all of the book)")
     only = f"one of {', '.join(names)}"
     parser.add_argument("--only", metavar="NAME", action="append", choices=names, help=only)
-    parser.add_argument("--jobs", type=int, default=1, help="configurations at a time (%(default)s)")
+    parser.add_argument("--jobs", type=int, default=execution.cores(), help="cores to use (%(default)s)")
     options = parser.parse_args(arguments)
     paths = [os.path.relpath(path.resolve(), ROOT) for path in options.notebooks] or list(book)
     if unknown := [path for path in paths if path not in book]:

@@ -26,20 +26,22 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 from coverage import CoverageData
 
 from lib.experiments.sweeps import try_to_write_into, write_atomically
-from tools.notebooks import ROOT, find_all
+from tools import execution
+from tools.notebooks import CELL_TIMEOUT, ROOT, find_all, longest_first
 
 RESULTS = ROOT / "results" / "mutants.json"
 ENOUGH = 0.95  # of the faults must be noticed
-PATIENCE = 1200  # seconds for one run of pytest; a fault may make a loop endless
+PATIENCE = CELL_TIMEOUT  # seconds for one run of pytest; a fault may make a loop endless
 SURVIVED = "SURVIVED"
+SHARED = execution.environment(many=True)  # of a chapter that does not have the machine to itself
 
 # Put beside the copy's `lib`, this is imported by every Python process that starts there.
 MEASURE_COVERAGE = "import coverage\n\ncoverage.process_startup()\n"
@@ -111,8 +113,7 @@ def noticed(paths: Iterable[str], copy: Path, **environment: str) -> bool:
 
     With -x a module that cannot be imported is a failed test to pytest.
     """
-    # A busy machine is no fault: a cell may take as long as the whole run.
-    options = ["-x", "-q", "-p", "no:cacheprovider", f"--nbval-cell-timeout={PATIENCE}"]
+    options = ["-x", "-q", "-p", "no:cacheprovider"]
     try:
         result = run(["-m", "pytest", *paths, *options], copy, **environment)
     except subprocess.TimeoutExpired:
@@ -172,13 +173,13 @@ def covered_lines(chapter: str, copy: Path) -> dict[str, set[int]]:
     # Not by pytest: nbval kills its kernels, and with them what they have measured.
     path = copy / chapter
     stored = path.read_bytes()
-    refresh = ["-m", "tools.refresh", f"--timeout={PATIENCE}", chapter]
-    executed = run(refresh, copy, COVERAGE_PROCESS_START=str(settings))
+    refresh = ["-m", "tools.refresh", chapter]
+    executed = run(refresh, copy, COVERAGE_PROCESS_START=str(settings), **SHARED)
     if executed.returncode:
         raise RuntimeError(f"{chapter} fails without any fault:\n{executed.stderr}")
     if path.read_bytes() != stored:
         path.write_bytes(stored)
-        if noticed([chapter], copy):
+        if noticed([chapter], copy, **SHARED):
             raise RuntimeError(f"{chapter} fails without any fault")
     found: dict[str, set[int]] = {}
     for path in data.parent.glob(f"{data.name}.*.*"):
@@ -202,7 +203,7 @@ def examine(mutant: dict, units: list[str], covered: dict[str, dict[str, set[int
     original = plant(mutant, copy)
     try:
         by_units = noticed(own, copy) or noticed([path for path in units if path not in own], copy)
-        first = next((name for name in chapters if noticed([name], copy)), None)
+        first = next((name for name in chapters if noticed([name], copy, **SHARED)), None)
     finally:
         (copy / mutant["file"]).write_text(original, encoding="utf-8")
     return Verdict(by_units, first and Path(first).stem, bool(chapters))
@@ -235,37 +236,42 @@ def examine_all(mutants: dict[str, dict], jobs: int, skip_chapters: bool) -> dic
         for number in range(jobs):
             copies.put(make_copy(Path(folder).resolve() / str(number)))
 
-        def borrow(task: Callable, *arguments):
+        def start(task: tuple):
+            function, *arguments = task
             copy = copies.get()
             try:
-                return task(*arguments, copy)
+                return function(*arguments, copy)
             finally:
                 copies.put(copy)
+
+        def results(tasks: Iterable[tuple]):
+            ended = execution.side_by_side(pool, start, tasks, jobs)
+            return ((task, future.result()) for task, future in ended)
 
         modules = [path.stem for path in sorted(ROOT.glob("lib/**/*.py")) if path.stem != "__init__"]
         subjects = [*modules, "extremes", "bad_input"]
         units = [*(path for subject in subjects for path in unit_tests(subject)), "lib"]
-        chapters = (
-            []
-            if skip_chapters
-            else [f"chapters/{path.name}" for path in find_all() if path.parent.name == "chapters"]
-        )
-        clean = pool.submit(borrow, noticed, units)
-        traced = {name: pool.submit(borrow, covered_lines, name) for name in chapters}
+        chapters = [path for path in find_all() if path.parent.name == "chapters" and not skip_chapters]
+        names = [f"chapters/{path.name}" for path in chapters]
+        traces = [(covered_lines, f"chapters/{path.name}") for path in longest_first(chapters)]
         try:
-            if clean.result():
-                raise RuntimeError(f"the unit tests fail without any fault, or take more than {PATIENCE} s")
-            covered = {name: lines.result() for name, lines in traced.items()}
-            running = {
-                pool.submit(borrow, examine, mutant, units, covered): name for name, mutant in mutants.items()
-            }
+            lines = {}
+            for (function, subject), found in results([*traces, (noticed, units)]):
+                if function is covered_lines:
+                    lines[subject] = found
+                    print(f"{subject} runs without a fault", flush=True)
+                elif found:
+                    raise RuntimeError(
+                        f"the unit tests fail without any fault, or take more than {PATIENCE} s"
+                    )
+            covered = {name: lines[name] for name in names}  # in the order of the book
             width = max(map(len, mutants))
             print(f"{'fault':{width}} | unit tests | chapter")
-            for future in as_completed(running):
-                name, found = running[future], future.result()
+            for (_, mutant, *_), found in results((examine, m, units, covered) for m in mutants.values()):
+                name = mutant["name"]
                 verdicts[name] = found
                 if not skip_chapters:
-                    store(mutants[name], found)
+                    store(mutant, found)
                 chapter = found.chapter or (SURVIVED if found.reached else "-")
                 print(f"{name:{width}} | {'noticed' if found.units else SURVIVED:10} | {chapter}", flush=True)
         finally:
@@ -277,7 +283,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the faults that the command line asks for; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.mutants", description=__doc__.splitlines()[0])
     parser.add_argument("--only", metavar="NAME", action="append", help="plant this fault; may be repeated")
-    parser.add_argument("--jobs", metavar="N", type=int, default=2, help="faults at a time (%(default)s)")
+    jobs = {"type": int, "default": execution.cores(), "help": "faults at a time (%(default)s)"}
+    parser.add_argument("--jobs", metavar="N", **jobs)
     parser.add_argument("--skip-chapters", action="store_true", help="run the unit tests alone")
     options = parser.parse_args(arguments)
     if options.jobs < 1:

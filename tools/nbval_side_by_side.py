@@ -84,5 +84,6 @@ class Progress:
     def write(self, line: str) -> None:
         """Write a line of its own between the dots."""
         if terminal := self.config.pluginmanager.getplugin("terminalreporter"):
-            terminal.ensure_newline()
+            if terminal._tw.width_of_current_line:
+                terminal.write("\n")
             terminal.write_line(line)

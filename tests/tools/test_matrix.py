@@ -6,7 +6,6 @@ import platform
 import signal
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
@@ -130,13 +129,15 @@ def test_the_kernel_that_runs_is_the_one_that_is_asked_for(kernel, threads, monk
 
 def test_a_kernel_that_the_processor_lacks_is_reported_and_does_not_run(monkeypatch):
     monkeypatch.setattr(matrix, "probe", lambda *_: {"kernel": "Haswell", "threads": 1, "vectors": []})
-    found = matrix.run(Configuration("some", "SkylakeX"), sys.executable, ["intro.ipynb"])
-    assert found == {"lacking": True, "notebooks": {}}
+    asked = CONFIGURATIONS[[c.kernel for c in CONFIGURATIONS].index("SkylakeX")]
+    monkeypatch.setattr(matrix, "run", lambda *_: pytest.fail("it must not run"))
+    found, status = matrix.run_all([asked], {"pinned": sys.executable}, ["intro.ipynb"], 1)
+    assert (found, status) == ({asked.name: {"lacking": True, "notebooks": {}}}, 0)
     died = [sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGILL)"]
     monkeypatch.undo()
     monkeypatch.setattr(matrix, "PROBE", died[-1])
     assert matrix.probe(sys.executable, {}) is None
-    assert matrix.summary({"some": found})[1][:2] == ["some", "not on this processor"]
+    assert matrix.summary(found)[1][:2] == [asked.name, "not on this processor"]
 
 
 def test_new_results_take_the_places_of_old_ones_and_no_others():
@@ -172,7 +173,8 @@ def test_the_table():
 def test_the_exit_code(found, code, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(matrix, "RESULTS", tmp_path / "matrix.json")
     monkeypatch.setattr(matrix, "cells", lambda path: ["1", "2"])
-    monkeypatch.setattr(matrix, "run", lambda *_: {**HEAD, "notebooks": {"intro.ipynb": found}})
+    monkeypatch.setattr(matrix, "prepare", lambda *_: (HEAD, {}))
+    monkeypatch.setattr(matrix, "run", lambda *_: found)
     drawn = []
     monkeypatch.setattr(matrix, "draw_page", lambda: drawn.append(matrix.RESULTS.exists()) or True)
     assert matrix.main(["--only", "haswell-1", "intro.ipynb"]) == code
@@ -183,20 +185,22 @@ def test_the_exit_code(found, code, monkeypatch, tmp_path, capsys):
 
 
 def test_ctrl_c_keeps_what_is_finished_and_leaves_nothing_running(monkeypatch, tmp_path, capsys):
-    def run(configuration, *_):
-        if configuration.name == "haswell-1":
-            return {**HEAD, "notebooks": {"intro.ipynb": entry()}}
-        time.sleep(0.5)  # until the main thread waits: what comes a moment before that, it hears too late
-        os.kill(os.getpid(), signal.SIGINT)
-        ended = subprocess.run([sys.executable, "-c", "import time; time.sleep(120)"], check=False)
-        raise RuntimeError(f"pytest ended with {ended.returncode}")
+    def run(name, *_):
+        if name == "haswell-1":
+            return entry()
+        with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(120)"]) as pytest_of_it:
+            os.kill(os.getpid(), signal.SIGINT)
+        raise RuntimeError(f"pytest ended with {pytest_of_it.returncode}")
 
     monkeypatch.setattr(matrix, "RESULTS", tmp_path / "matrix.json")
+    monkeypatch.setattr(matrix, "prepare", lambda *_: (HEAD, {}))
     monkeypatch.setattr(matrix, "run", run)
     monkeypatch.setattr(matrix, "draw_page", lambda: True)
     heard = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & switches it off
     try:
-        assert matrix.main(["--only", "haswell-1", "--only", "nehalem-1", "intro.ipynb"]) == 130
+        assert (
+            matrix.main(["--only", "haswell-1", "--only", "nehalem-1", "--jobs", "1", "intro.ipynb"]) == 130
+        )
     finally:
         signal.signal(signal.SIGINT, heard)
     assert list(matrix.read_results()) == ["haswell-1"]
