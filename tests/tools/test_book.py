@@ -1,6 +1,5 @@
 """The Sphinx extension: its digest, its browser libraries, and whole builds of a tiny book."""
 
-import io
 import json
 import os
 import shutil
@@ -10,8 +9,7 @@ from types import SimpleNamespace
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from notebook_parts import notebook
-from sphinx.application import Sphinx
-from sphinx.util.docutils import docutils_namespace
+from tiny_book import build, quiet
 
 from tools import book, cache
 from tools.notebooks import ROOT, dumps
@@ -91,34 +89,7 @@ def test_the_cache_of_another_state_of_lib_is_deleted(project):
     assert not first.exists()
 
 
-def build(project):
-    """Build the tiny book; return the exit code, and the warnings."""
-    warnings = io.StringIO()
-    settings = {
-        "exclude_patterns": ["_build", "node_modules"],
-        "extensions": ["myst_nb", "tools.book"],
-        "myst_enable_extensions": ["dollarmath"],
-        "nb_execution_mode": "cache",
-    }
-    out, doctrees = project / "_build" / "html", project / "_build" / ".doctrees"
-    with docutils_namespace():
-        app = Sphinx(
-            project,
-            None,
-            out,
-            doctrees,
-            "html",
-            confoverrides=settings,
-            status=None,
-            warning=warnings,
-            warningiserror=True,
-            keep_going=True,
-        )
-        app.build()
-    return app.statuscode, warnings.getvalue()
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning")
+@quiet
 def test_a_build_with_a_warning_fails_again_until_it_is_mended(project):
     assert build(project)[0] == 0
     (project / "index.md").write_text("# Title\n\n{ref}`nowhere`\n")
@@ -133,7 +104,7 @@ def test_a_build_with_a_warning_fails_again_until_it_is_mended(project):
 COUNT = "import json; print(str(json.load(open('words.ipynb'))['cells']).count('word'))"
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning")
+@quiet
 def test_a_page_that_reads_a_notebook_knows_when_its_text_has_changed(project):
     (project / "index.md").unlink()
     index = notebook(new_markdown_cell("# Title"), new_code_cell(COUNT))
@@ -181,7 +152,7 @@ DAMAGES = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning")
+@quiet
 def test_a_cache_that_was_being_written_when_the_build_was_killed_is_mended(project, subtests):
     page = notebook(new_markdown_cell("# Title"), new_code_cell("print(6 * 7)"))
     (project / "index.md").unlink()
@@ -197,7 +168,7 @@ def test_a_cache_that_was_being_written_when_the_build_was_killed_is_mended(proj
             assert "42" in (project / "_build" / "html" / "index.html").read_text()
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning")
+@quiet
 def test_the_libraries_are_carried_while_they_are_installed(project):
     (project / "index.md").write_text("# Title\n\n$x^2$\n")
     static = project / "_build" / "html" / "_static"
@@ -213,7 +184,7 @@ def test_the_libraries_are_carried_while_they_are_installed(project):
     assert "cdn.jsdelivr.net/npm/mathjax" in page.read_text()
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning")
+@quiet
 def test_a_deleted_page_leaves_the_built_book_and_so_do_source_maps(project):
     html = project / "_build" / "html"
     chapter = project / "chapters" / "01-a.b.md"
