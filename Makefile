@@ -34,7 +34,7 @@ refresh: $(installed) ## execute every notebook and store its outputs in place
 test-browser: book $(browser) ## test the built book in headless Chromium with the network closed
 	$(python) -m pytest tests/browser
 
-test-lab: $(installed) $(browser) ## run every notebook in a real JupyterLab, in headless Chromium
+test-lab: $(installed) $(browser) ## run the short notebooks (ALL=1: all) in a real JupyterLab, in headless Chromium
 	$(python) -m pytest tests/lab
 
 test-mutants: $(installed) ## plant faults in lib, one at a time, and store in results/mutants.json which tests notice
