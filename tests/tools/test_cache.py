@@ -119,7 +119,9 @@ def test_a_planted_difference_is_neither_stored_nor_built(pytester, project, com
     assert "<pre>17\n" in (project / "_build" / "html" / "index.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("option", ["--deselect=index.ipynb::Cell 1", "--nbval-lax"])
+@pytest.mark.parametrize(
+    "option", ["--deselect=index.ipynb::Cell 1", "--nbval-lax"], ids=["a part", "not compared"]
+)
 def test_a_notebook_that_was_not_compared_in_every_cell_is_not_kept(pytester, project, option):
     assert nbval(pytester, option) == 0
     assert kept(project) == []
