@@ -167,9 +167,9 @@ def train(setting: Setting) -> dict[str, NDArray]:
     -------
     dict
         "epoch": 0, ..., of shape (T,); and of shape (T, members) each, "train_error" and "test_error",
-        shares in [0, 1]; "train_loss" and "test_loss", the cross-entropy in nats; "norm", the Euclidean norm
-        of all weights and biases.  Training error and loss are against the labels that were trained on,
-        wrong ones included.
+        shares in [0, 1]; "train_error_on_wrong", the part of the training error that lies on wrong labels;
+        "train_loss" and "test_loss", the cross-entropy in nats; "norm", the Euclidean norm of all weights and
+        biases.  Training error and loss are against the labels that were trained on, wrong ones included.
 
     Raises
     ------
@@ -190,8 +190,8 @@ def train(setting: Setting) -> dict[str, NDArray]:
     ([0, 2, 4], (3, 2))
     """
     setting = checked(setting)
-    x, y, x_test, y_test = mnist1d(setting.n_train, setting.n_test, seed=setting.data_seed)
-    y = corrupt_labels(y, setting.label_noise, np.random.default_rng(setting.seed))
+    x, right, x_test, y_test = mnist1d(setting.n_train, setting.n_test, seed=setting.data_seed)
+    y = corrupt_labels(right, setting.label_noise, np.random.default_rng(setting.seed))
     x, x_test = x.astype(setting.dtype), x_test.astype(setting.dtype)
 
     # Every width has a stream of its own, and none is that of the labels.
@@ -216,6 +216,7 @@ def train(setting: Setting) -> dict[str, NDArray]:
         (setting.every or setting.epochs) * steps,
         train=lambda theta: scores(theta, x, y),
         test=lambda theta: scores(theta, x_test, y_test),
+        on_wrong=lambda theta: np.mean((predict(theta, x).argmax(axis=-1) != y) & (y != right), axis=-1),
         norm=lambda theta: np.linalg.norm(theta, axis=-1),
     )
     train_error, train_loss = history["train"].swapaxes(0, 1)
@@ -223,6 +224,7 @@ def train(setting: Setting) -> dict[str, NDArray]:
     return {
         "epoch": history["t"] // steps,
         "train_error": train_error,
+        "train_error_on_wrong": history["on_wrong"],
         "test_error": test_error,
         "train_loss": train_loss,
         "test_loss": test_loss,

@@ -9,7 +9,7 @@ from lib.experiments.double_descent import Setting, n_parameters, network, train
 from lib.optim.training import DivergenceError
 
 SMALL = Setting(width=5, members=2, n_train=130, n_test=70, epochs=4, batch_size=30, every=2)
-CURVES = ("train_error", "test_error", "train_loss", "test_loss", "norm")
+CURVES = ("train_error", "train_error_on_wrong", "test_error", "train_loss", "test_loss", "norm")
 
 
 def same(a, b):
@@ -136,6 +136,16 @@ def test_some_training_labels_are_wrong_and_no_test_label(monkeypatch):
     np.testing.assert_array_equal(spy(monkeypatch, setting._replace(width=6))["y"], seen["y"])
     assert (spy(monkeypatch, setting._replace(seed=1))["y"] != seen["y"]).any()
     np.testing.assert_array_equal(spy(monkeypatch, setting._replace(label_noise=0.0))["y"], y)
+
+
+def test_the_training_error_has_two_parts():
+    found = train(SMALL)
+    assert np.all(found["train_error_on_wrong"] < found["train_error"])
+    # Twenty of the 130 labels are wrong; chance alone meets two, and hardly one is learned yet.
+    np.testing.assert_allclose(130 * found["train_error_on_wrong"], 18, atol=5)
+    wrong, right = (train(SMALL._replace(label_noise=share)) for share in (1.0, 0.0))
+    np.testing.assert_array_equal(wrong["train_error_on_wrong"], wrong["train_error"])
+    assert not right["train_error_on_wrong"].any()
 
 
 def test_members_and_widths_and_seeds_are_independent(monkeypatch):
