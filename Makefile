@@ -19,7 +19,7 @@ help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 book: $(installed) $(libraries) ## build the book into _build/html; fails on any error or warning
-	@.venv/bin/jupyter-book build . -W --keep-going -n
+	@$(python) -m tools.build
 	@echo "$(CURDIR)/_build/html/index.html"
 
 test: $(installed) ## lint, unit tests, and every notebook against its stored outputs
