@@ -36,8 +36,6 @@ def iterates(theta: NDArray, width: int, batches: Iterator) -> Iterator[NDArray]
 def steps(x: NDArray, y: NDArray, width: int, members: int, dtype: str) -> Iterator[NDArray]:
     """Return the iterates of an ensemble, each member with its own order of the examples."""
     theta, x = first_weights(width, members).astype(dtype), x.astype(dtype)
-    # A run that is recorded begins with a look at all examples: it teaches malloc to keep large blocks.
-    loss(width)[0](theta[0], x, y)
     batches = minibatches(x, y, batch_size=BATCH, rng=np.random.default_rng(1), members=members)
     return iterates(theta, width, batches)
 

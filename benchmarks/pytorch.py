@@ -63,8 +63,6 @@ def steps(x: NDArray, y: NDArray, width: int, dtype: str, way: str, threads: int
     batches, how = WAYS[way]
     model = network(first_weights(width, 1)[0].astype(dtype), width)
     x, y = torch.tensor(x.astype(dtype)), torch.tensor(y)
-    with torch.no_grad():
-        model(x)  # as in `ours.steps`
     run = losses(model, batches(x, y), **how)
     while True:
         # Several runs with different numbers of threads may take turns.

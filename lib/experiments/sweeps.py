@@ -35,12 +35,10 @@ from tqdm import tqdm  # not tqdm.auto: in notebooks its bar ignores TQDM_DISABL
 
 from lib.checks import count
 
-# The environment of a worker.  One thread, for OpenBLAS, OpenMP, MKL and Apple's library.  And glibc is to
-# keep the memory of arrays that are gone: else a step gives it back to the system, and gets it anew page by
-# page.
+# The environment of a worker: one thread, for OpenBLAS, OpenMP, MKL and Apple's library.
 WORKER = dict.fromkeys(
     ["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"], "1"
-) | {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**28)}
+)
 LIB = Path(__file__).resolve().parents[1]
 _MISSING = object()
 

@@ -154,7 +154,7 @@ def relu() -> Layer:
     """
 
     def apply(_: tuple, f: NDArray) -> tuple:
-        h = np.maximum(f, np.zeros_like(f))  # NumPy is twice as fast with an array as with the number 0.
+        h = np.maximum(f, 0)
         return h, lambda dh: ((), dh * (h > 0))
 
     return Layer(_no_parameters, apply)
@@ -198,7 +198,7 @@ def gelu() -> Layer:
 
     def apply(_: tuple, f: NDArray) -> tuple:
         g = np.clip(f, -30, 30)  # beyond, tanh is 1 to the last digit, and powers could overflow
-        t = np.tanh(c * (g + d * g**3))
+        t = np.tanh(c * (g + d * (g * g * g)))  # as a power, g^3 takes thirty times as long
 
         def pullback(dh: NDArray) -> tuple:
             du = c * (1 + 3 * d * g**2)

@@ -6,7 +6,7 @@ shape (S, P) holds S settings of the same P parameters, and every model in this 
 
 import math
 from collections.abc import Callable, Iterator
-from itertools import repeat
+from itertools import pairwise, repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,6 +115,7 @@ def unraveler(tree: Tree, name: str = "tree") -> Callable[[NDArray], Tree]:
     """
     shapes = [leaf.shape for leaf in leaves(tree, name)]
     cuts = np.cumsum([0, *map(math.prod, shapes)]).tolist()
+    slices = [slice(*pair) for pair in pairwise(cuts)]
     structure = _filled(tree, repeat(None))  # and not the arrays themselves
 
     def unravel(theta: NDArray) -> Tree:
@@ -124,11 +125,8 @@ def unraveler(tree: Tree, name: str = "tree") -> Callable[[NDArray], Tree]:
                 f"theta must end in the {cuts[-1]} entries of {name}, but its shape is {theta.shape}"
             )
         lead = theta.shape[:-1]
-        views = [
-            theta[..., start:stop].reshape((*lead, *shape))
-            for start, stop, shape in zip(cuts, cuts[1:], shapes, strict=False)
-        ]
-        return _filled(structure, iter(views))
+        parts = [theta[..., one].reshape(lead + shape) for one, shape in zip(slices, shapes, strict=True)]
+        return _filled(structure, iter(parts))
 
     return unravel
 

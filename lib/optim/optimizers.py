@@ -3,8 +3,8 @@ r"""Optimizers: each is a generator of iterates theta_0, theta_1, ..., and its b
 Recording, stopping and plotting belong to whoever consumes the iterates (`lib.optim.training`).
 `gradient(theta)` is called once a step, at the point that the optimizer chooses.  Every iterate is a
 fresh array.  The shape of theta is free; leading axes are an ensemble, and alpha, beta and gamma may be
-arrays that broadcast to it, so that each member has its own.  Iterates keep the precision of theta, if the
-gradient and these arrays have it too.
+arrays that broadcast to it, so that each member has its own.  Running means have the precision of theta, and
+iterates keep it, if the gradient and these arrays have it too.
 """
 
 import inspect
@@ -161,7 +161,8 @@ def momentum(gradient: Gradient, theta: ArrayLike, alpha: Rate, beta: ArrayLike 
     m = np.zeros_like(theta)
     for t in count():
         yield theta
-        m = beta * m + (1 - beta) * gradient(theta)
+        m *= beta
+        m += (1 - beta) * gradient(theta)
         theta = theta - alpha(t) * m
 
 
@@ -210,7 +211,8 @@ def nesterov(gradient: Gradient, theta: ArrayLike, alpha: Rate, beta: ArrayLike 
     for t in count():
         yield theta
         ahead = theta - alpha(t) * beta * m
-        m = beta * m + (1 - beta) * gradient(ahead)
+        m *= beta
+        m += (1 - beta) * gradient(ahead)
         theta = theta - alpha(t) * m
 
 
@@ -275,8 +277,10 @@ def adam(
     for t in count():
         yield theta
         g = gradient(theta)
-        m = beta * m + (1 - beta) * g
-        v = gamma * v + (1 - gamma) * g**2
+        m *= beta
+        m += (1 - beta) * g
+        v *= gamma
+        v += (1 - gamma) * g**2
         m_hat = m / (1 - beta ** (t + 1))
         v_hat = v / (1 - gamma ** (t + 1))
         theta = theta - alpha(t) * m_hat / (np.sqrt(v_hat) + eps)
@@ -346,8 +350,10 @@ def adamw(
     for t in count():
         yield theta
         g = gradient(theta)
-        m = beta * m + (1 - beta) * g
-        v = gamma * v + (1 - gamma) * g**2
+        m *= beta
+        m += (1 - beta) * g
+        v *= gamma
+        v += (1 - gamma) * g**2
         m_hat = m / (1 - beta ** (t + 1))
         v_hat = v / (1 - gamma ** (t + 1))
         theta = (1 - alpha(t) * decay) * theta - alpha(t) * m_hat / (np.sqrt(v_hat) + eps)

@@ -66,6 +66,7 @@ def minibatches(
         if members is not None or deck.ndim == 0:
             raise ValueError("rows must have shape (m,) or (members, m), and brings its members along")
     n = deck.shape[-1]
+    everybody = (slice(None),) * (deck.ndim - 1)
     if count("batch_size", batch_size) > n:
         raise ValueError(
             f"batch_size must be at most the number of rows in arrays or rows, {n}, not {batch_size}"
@@ -74,9 +75,11 @@ def minibatches(
     def batches() -> Iterator[tuple[NDArray, ...]]:
         while True:
             order = rng.permuted(deck, axis=-1)
+            # Dealt at once: a batch is a view.
+            epoch = [array.take(order, axis=0) for array in arrays]
             for start in range(0, n, batch_size):
-                batch = order[..., start : start + batch_size]
-                yield tuple(array.take(batch, axis=0) for array in arrays)
+                batch = (*everybody, slice(start, start + batch_size))
+                yield tuple(array[batch] for array in epoch)
 
     return batches()
 
