@@ -7,7 +7,8 @@ import pytest
 
 from lib.checks import count, distribution, ensemble, finite, fraction, interval, nonnegative, positive, real
 
-NOT_NUMBERS = [float("nan"), float("inf"), -float("inf"), [1.0, float("nan")], "1", None, 1j, object()]
+ANY = pytest.param(object(), id="object")  # whose own name has its address, which no two processes share
+NOT_NUMBERS = [float("nan"), float("inf"), -float("inf"), [1.0, float("nan")], "1", None, 1j, ANY]
 
 
 @pytest.mark.parametrize("check", [finite, real, distribution, nonnegative, positive, fraction])
