@@ -1,12 +1,12 @@
 # The book's workflow. Each target makes its own .venv when it is missing or out of date.
-# Choose a Python with `make PYTHON=python3.12 book`.
+# Choose a Python with `make PYTHON=python3.14 book`.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3 python; do \
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 python3 python; do \
 	$$python -c $(python_fits) 2>/dev/null && echo $$python && break; done)
-python_fits = 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
+python_fits = 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))'
 
 python = .venv/bin/python
 installed = .venv/.installed
@@ -55,7 +55,12 @@ clean: ## remove everything that was built or installed
 # The stamps are made last: an interrupted installation does not count.
 $(installed): requirements.txt constraints.txt pyproject.toml
 	@"$(PYTHON)" -c $(python_fits) 2>/dev/null || \
-		{ echo "The book needs Python 3.11, 3.12 or 3.13 with venv and pip: make PYTHON=/path/to/python"; exit 1; }
+		{ echo "The book needs Python 3.11, 3.12, 3.13 or 3.14 with venv and pip. To install it:"; \
+		echo "  Debian, Ubuntu   apt install python3 python3-venv    (if that is older: python3.14-venv)"; \
+		echo "  Fedora           dnf install python3.14"; \
+		echo "  macOS            brew install python@3.14"; \
+		echo "  elsewhere        https://www.python.org/downloads"; \
+		echo "One that is not found by its name: make PYTHON=/path/to/python"; exit 1; }
 	@echo "Installing the book's packages into .venv; this takes a few minutes."
 	@"$(PYTHON)" -m venv --clear .venv
 	@$(python) -m pip install --quiet --disable-pip-version-check -r requirements.txt

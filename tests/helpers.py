@@ -1,6 +1,9 @@
 """What several test modules need."""
 
 import re
+import subprocess
+import time
+import tomllib
 from collections.abc import Callable, Iterator
 from importlib import metadata
 from itertools import islice
@@ -12,7 +15,19 @@ from packaging.specifiers import SpecifierSet
 
 from lib.experiments import command_line, sweeps
 from lib.experiments.sweeps import dependencies, fingerprint
-from tools.notebooks import ROOT
+
+# Not from `tools.notebooks`: the processes of the sweeps import this file, and nbformat takes them seconds.
+ROOT = Path(__file__).parents[1]
+PATIENCE = 600  # seconds that a busy machine may take for what takes a few
+
+
+def wait_until(happened: Callable[[], object], what: str, process: subprocess.Popen | None = None) -> None:
+    """Wait until something has happened; fail, and say what, if it does not or its process has ended."""
+    end = time.monotonic() + PATIENCE
+    while not happened():
+        assert process is None or process.poll() is None, f"the process ended before {what}"
+        assert time.monotonic() < end, f"{PATIENCE} s are gone, and not yet: {what}"
+        time.sleep(0.02)
 
 
 def take(iterates: Iterator[NDArray], n: int) -> list[NDArray]:
@@ -67,16 +82,23 @@ def settings_of(name: str) -> list:
     return command_line.EXPERIMENTS[options.experiment].settings(options)
 
 
+def pythons() -> list[str]:
+    """Return the Pythons that the book admits, as 3.11."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    first, after = map(int, re.fullmatch(r">=3\.(\d+),<3\.(\d+)", project["requires-python"]).groups())
+    return [f"3.{minor}" for minor in range(first, after)]
+
+
 def refused_pins(requirements: Path) -> list[str]:
     """Return the pinned packages, as installed here, that some Python of the book could not install."""
     # The first release of each, which a stable Linux may well have.
-    pythons = ("3.11.0", "3.12.0", "3.13.0")
+    releases = [f"{python}.0" for python in pythons()]
     pinned = re.findall(r"^([\w.-]+)==", requirements.read_text(encoding="utf-8"), re.M)
     admitted = {name: _pythons_of(name) for name in pinned}
     return [
         f"{name} needs Python {found}"
         for name, found in admitted.items()
-        if not all(map(found.contains, pythons))
+        if not all(map(found.contains, releases))
     ]
 
 

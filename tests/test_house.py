@@ -4,11 +4,10 @@ import json
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
-from helpers import refused_pins
+from helpers import PATIENCE, pythons, refused_pins
 
 from tools.check_notebooks import problems
 from tools.notebooks import ROOT, find_all, loads
@@ -24,7 +23,7 @@ from tools.notebooks import ROOT, find_all, loads
     ids=["ruff check", "ruff format", "lint-imports"],
 )
 def test_tool(command):
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert run.returncode == 0, run.stdout + run.stderr
 
 
@@ -66,9 +65,19 @@ def test_the_lock_of_npm_pins_what_package_json_names_and_no_registry():
     assert not [name for name, entry in lock["packages"].items() if "resolved" in entry]
 
 
+def test_make_and_its_readers_know_the_pythons_that_the_book_admits():
+    makefile, readme = ((ROOT / name).read_text(encoding="utf-8") for name in ("Makefile", "README.md"))
+    *others, last = pythons()
+    named = f"Python {', '.join(others)} or {last}"
+    assert f"The book needs {named} with venv and pip" in makefile
+    assert f"With {named} and `make`" in readme
+    assert f"# {others[0]} to {last}\n" in readme
+    tried = re.search(r"for python in (.*) python3 python;", makefile)[1]
+    assert tried.split() == [f"python{version}" for version in pythons()]
+    bounds = [tuple(map(int, version.split("."))) for version in (others[0], last)]
+    assert f"not {bounds[0]} <= sys.version_info[:2] <= {bounds[1]})" in makefile
+
+
 def test_every_pinned_package_can_be_installed_under_every_python_that_the_book_admits():
-    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
-        "requires-python"
-    ]
-    assert wanted == ">=3.11,<3.14"
+    assert {"3.11", "3.12", "3.13", "3.14"} <= set(pythons())
     assert refused_pins(ROOT / "constraints.txt") == []
