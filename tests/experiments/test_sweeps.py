@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from helpers import entry_of, equal
+from helpers import PATIENCE, entry_of, equal, wait_until
 from joblib import parallel_config
 from tqdm.std import tqdm
 
@@ -100,6 +100,14 @@ def test_work_is_done_elsewhere_and_nothing_stays_behind():
 
 def whoami(_):
     return os.getpid()
+
+
+def test_a_process_has_not_to_import_what_takes_seconds():
+    assert sweep(has_imported, ["lib", "nbformat", "distributed"], jobs=1) == [True, False, False]
+
+
+def has_imported(name):
+    return name in sys.modules
 
 
 @pytest.mark.parametrize("disable", ["", "1"])
@@ -410,15 +418,13 @@ def test_the_code_of_the_page_runs(tmp_path):
             line = [tool, role, *arguments, *options[role]]
             quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
             started.append(subprocess.Popen(line, cwd=tmp_path, env=environment, **quiet))
-        while not (tmp_path / "scheduler.json").exists():
-            assert started[0].poll() is None
-            time.sleep(0.05)
-        how = {"cwd": here, "env": environment, "capture_output": True, "text": True, "timeout": 240}
+        wait_until((tmp_path / "scheduler.json").exists, "the scheduler is announced", started[0])
+        how = {"cwd": here, "env": environment, "capture_output": True, "text": True, "timeout": PATIENCE}
         run = subprocess.run([sys.executable, script], **how)
     finally:
         for process in reversed(started):
             process.terminate()
-            process.wait(60)
+            process.wait(PATIENCE)
     assert run.returncode == 0, run.stderr
     widths = [line.split()[0] for line in run.stdout.splitlines()]
     assert widths == ["5", "20", "80"]

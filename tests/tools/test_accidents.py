@@ -12,14 +12,13 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+from helpers import PATIENCE, wait_until
 from nbformat.v4 import new_code_cell
 from notebook_parts import notebook
 
 from tools import book
 from tools.mutants import read_mutants
 from tools.notebooks import ROOT, dumps, unfinished, write
-
-SLACK = 120  # seconds that a busy machine may take for what takes a few
 
 
 def command(*arguments, **options):
@@ -39,14 +38,14 @@ def command(*arguments, **options):
 def succeed(*arguments):
     """Run a module to its end."""
     process = command(*arguments)
-    _, error = process.communicate(timeout=SLACK)
+    _, error = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, error
 
 
 def complaint(*arguments, **options):
     """Return the exit code of a module and the one line that it writes to standard error."""
     process = command(*arguments, **options)
-    _, error = process.communicate(timeout=SLACK)
+    _, error = process.communicate(timeout=PATIENCE)
     assert len(error.splitlines()) == 1, error
     return process.returncode, error.strip()
 
@@ -90,7 +89,7 @@ def kill(process):
     started = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.communicate()
-    _, alive = psutil.wait_procs(started, timeout=SLACK)
+    _, alive = psutil.wait_procs(started, timeout=PATIENCE)
     assert not alive
 
 
@@ -128,18 +127,16 @@ def test_a_refresh_that_is_killed_leaves_the_old_notebook_or_the_new_one(tmp_pat
 
 def test_ctrl_c_ends_a_refresh_in_one_line(tmp_path):
     path, begun = tmp_path / "a.ipynb", tmp_path / "begun"
-    save(path, f"import time; open({str(begun)!r}, 'w'); time.sleep({SLACK})")
+    save(path, f"import time; open({str(begun)!r}, 'w'); time.sleep({PATIENCE})")
     before = path.read_text(encoding="utf-8")
     process = command("tools.refresh", path, start_new_session=True, preexec_fn=hears_ctrl_c)
-    while not begun.exists():
-        assert process.poll() is None
-        time.sleep(0.05)
+    wait_until(begun.exists, "its cell runs", process)
     started = psutil.Process(process.pid).children(recursive=True)
     os.killpg(process.pid, signal.SIGINT)
-    _, error = process.communicate(timeout=SLACK)
+    _, error = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert error.strip() == "refresh: interrupted; what was finished is stored"
-    assert not psutil.wait_procs(started, timeout=SLACK)[1]
+    assert not psutil.wait_procs(started, timeout=PATIENCE)[1]
     assert path.read_text(encoding="utf-8") == before
 
 
@@ -159,18 +156,21 @@ while True:
 def test_a_notebook_is_never_half_written(tmp_path):
     path = tmp_path / "a.ipynb"
     path.write_text("a", encoding="utf-8")
-    begun = set()
-    for k in range(12):
+    moments, begun = random.Random(0), []
+
+    def was_killed_while_writing():
         arguments = [sys.executable, "-c", WRITER, path]
         process = subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         process.stdout.readline()
-        time.sleep(random.Random(k).uniform(0.01, 0.1))
+        time.sleep(moments.uniform(0.01, 0.1))
         process.send_signal(signal.SIGKILL)
         process.communicate()
         text = path.read_text(encoding="utf-8")
         assert text in ("a", "a" * 3_000_000, "b" * 3_000_000)
-        begun.add(unfinished(path).exists())
-    assert True in begun, "no kill came while a file was being written: this test tells nothing"
+        begun.append(unfinished(path).exists())
+        return len(begun) >= 12 and any(begun)
+
+    wait_until(was_killed_while_writing, "a kill comes while a file is being written")
 
 
 def test_two_that_write_the_same_notebook_cannot_mix(tmp_path):
@@ -197,7 +197,7 @@ def test_a_full_disk_is_named_in_one_line(tmp_path, subtests):
         sizes = ["--members", 20, "--n-train", 100, "--n-test", 100, "--epochs", 20, "--every", 1]
         sweep = ["lib.experiments", "double-descent", "--widths", 2, *sizes, "--output", output]
         process = command(*sweep, preexec_fn=small_files)
-        _, error = process.communicate(timeout=SLACK)
+        _, error = process.communicate(timeout=PATIENCE)
         assert process.returncode == 1
         assert error.splitlines()[-1] == f"sweeps: cannot write {output}: File too large"
         assert "Traceback" not in error

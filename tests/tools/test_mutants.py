@@ -5,9 +5,9 @@ import os
 import shlex
 import signal
 import subprocess
-import time
 
 import pytest
+from helpers import wait_until
 from nbformat.v4 import new_code_cell, new_output
 from notebook_parts import notebook
 
@@ -100,7 +100,7 @@ def test_a_fault_with_which_a_module_cannot_be_imported_is_noticed(tmp_path):
     copy = make_copy(tmp_path / "copy")
     with (copy / "lib/optim/schedules.py").open("a", encoding="utf-8") as file:
         file.write("\nraise NameError\n")
-    assert mutants.noticed(["lib/optim/schedules.py", "tests/test_schedules.py"], copy)
+    assert mutants.noticed(["lib/optim/schedules.py", "tests/optim/test_schedules.py"], copy)
 
 
 def test_every_fault_has_a_verdict_and_enough_are_noticed():
@@ -135,8 +135,8 @@ def test_verdicts_are_stored_as_they_come_and_others_are_kept(quick, monkeypatch
     slow = names[0]
 
     def examine(mutant, *_):
-        while mutant["name"] == slow and len(mutants.read_results()) < 2:
-            time.sleep(0.01)
+        if mutant["name"] == slow:
+            wait_until(lambda: len(mutants.read_results()) == 2, "the other two are stored")
         return Verdict(True, None, True)
 
     monkeypatch.setattr(mutants, "examine", examine)
@@ -166,8 +166,7 @@ def test_ctrl_c_keeps_the_verdicts_that_are_there(quick, monkeypatch, capsys):
     def examine(mutant, *_):
         if mutant["name"] == names[0]:
             return Verdict(True, "01-gradients", True)
-        while not mutants.read_results():
-            time.sleep(0.01)
+        wait_until(mutants.read_results, "the first verdict is stored")
         os.kill(os.getpid(), signal.SIGINT)
         raise RuntimeError("pytest ended with 2")
 

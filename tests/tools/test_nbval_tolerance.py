@@ -17,6 +17,7 @@ import nbformat
 import numpy as np
 import psutil
 import pytest
+from helpers import PATIENCE
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image
@@ -38,7 +39,6 @@ pytest_plugins = "pytester"
 
 EXACT = Tolerance()
 LOOSE = Tolerance(rtol=1e-4)
-SLACK = 120  # seconds that a busy machine may take for what takes a few
 
 
 # --- Distances --------------------------------------------------------------------------------
@@ -475,7 +475,7 @@ def make_notebook(path, cases):
     notebook = new_notebook(
         cells=[new_code_cell(case.source, id=f"cell-{k}") for k, case in enumerate(cases)]
     )
-    NotebookClient(notebook, kernel_name="python3", allow_errors=True, timeout=SLACK).execute()
+    NotebookClient(notebook, kernel_name="python3", allow_errors=True, timeout=PATIENCE).execute()
     for case, cell in zip(cases, notebook.cells, strict=True):
         if case.edit:
             case.edit(cell)
@@ -493,7 +493,7 @@ def run_notebooks(pytester, *options):
 
 def test_cells(pytester, subtests):
     make_notebook(pytester.path / "chapter.ipynb", CASES)
-    result, reports = run_notebooks(pytester, f"--nbval-cell-timeout={SLACK}")
+    result, reports = run_notebooks(pytester, f"--nbval-cell-timeout={PATIENCE}")
     for k, case in enumerate(CASES):
         with subtests.test(case.name):
             report = reports[f"chapter.ipynb::Cell {k} (cell-{k})"]
@@ -539,7 +539,7 @@ BY_DATA = [
 def test_figures_by_their_data_alone_and_the_report(pytester, subtests):
     make_notebook(pytester.path / "chapter.ipynb", BY_DATA)
     report = pytester.path / "report.json"
-    options = (f"--nbval-cell-timeout={SLACK}", f"--nbval-report={report}")
+    options = (f"--nbval-cell-timeout={PATIENCE}", f"--nbval-report={report}")
     _, reports = run_notebooks(pytester, "--nbval-figures=data", *options)
     for k, case in enumerate(BY_DATA):
         with subtests.test(case.name):
@@ -587,16 +587,16 @@ def test_time_out(pytester):
         "        time.sleep(0.1)\n        print('again')\n    except:\n        pass"
     )
     for name, code, edit in [
-        ("sleep", sleep, source("(0)", f"({2 * SLACK})")),
-        ("swallow", swallow, source("(0)", f"({2 * SLACK})")),
+        ("sleep", sleep, source("(0)", f"({2 * PATIENCE})")),
+        ("swallow", swallow, source("(0)", f"({2 * PATIENCE})")),
         ("resist", resist, source("False", "True")),
     ]:
         make_notebook(pytester.path / f"{name}.ipynb", [Case(name, code, edit), Case("next", "1")])
     start, before = time.monotonic(), psutil.Process().children(recursive=True)
     _, reports = run_notebooks(pytester, "--nbval-cell-timeout=1")
-    assert time.monotonic() - start < SLACK
+    assert time.monotonic() - start < PATIENCE
     started = set(psutil.Process().children(recursive=True)) - set(before)
-    _, alive = psutil.wait_procs(started, timeout=SLACK)
+    _, alive = psutil.wait_procs(started, timeout=PATIENCE)
     assert not alive
     for name, message in [
         ("sleep", "Timeout of 1 seconds exceeded executing cell"),

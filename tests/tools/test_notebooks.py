@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from helpers import PATIENCE
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_output
@@ -95,7 +96,7 @@ def test_find_all_goes_from_front_to_back(tmp_path):
 def test_the_tests_and_the_table_of_contents_know_exactly_the_notebooks_of_the_book():
     book = [path.relative_to(ROOT).as_posix() for path in find_all()]
     collect = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
-    run = subprocess.run(collect, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    run = subprocess.run(collect, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert run.returncode == 0, run.stdout + run.stderr
     assert sorted(set(re.findall(r"^(\S+\.ipynb)::", run.stdout, re.M))) == sorted(book)
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from helpers import PATIENCE
 from nbformat.v4 import new_code_cell
 from notebook_parts import notebook
 
@@ -43,7 +44,7 @@ def test_stock_nbval_accepts_a_refreshed_notebook(tmp_path):
     save(path, GOOD)
     refresh.refresh(path)
     nbval = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "-q", "good.ipynb"]
-    run = subprocess.run(nbval, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    run = subprocess.run(nbval, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE)
     assert run.returncode == 0, run.stdout
     assert "1 passed" in run.stdout
 
@@ -68,7 +69,7 @@ def test_a_notebook_that_fails_stays_as_it_was(tmp_path, capsys, source, complai
 
 def test_a_cell_may_take_as_long_as_is_said_and_no_longer(tmp_path, capsys):
     path = tmp_path / "slow.ipynb"
-    save(path, "import time; time.sleep(60)")
+    save(path, f"import time; time.sleep({PATIENCE})")
     assert refresh.main(["--timeout", "1", str(path)]) == 1
     assert "A cell timed out" in capsys.readouterr().err
     with pytest.raises(SystemExit):
