@@ -15,10 +15,58 @@
     for (const view of document.querySelectorAll('script[type="application/vnd.jupyter.widget-view+json"]')) {
       const place = document.createElement("div");
       place.className = "widget-subarea";
-      view.before(place);
       const model = await manager.get_model(JSON.parse(view.text).model_id);
-      await manager.display_view(await manager.create_view(model), place);
+      const drawn = await manager.create_view(model);
+      // Until now the first picture stood here, and it stays where this point is never reached.
+      view.previousElementSibling?.matches(".explorer-still") && view.previousElementSibling.remove();
+      view.before(place);
+      await manager.display_view(drawn, place);
+      place.querySelectorAll(".explorer").forEach(explain);
     }
+  };
+
+  // Under the picture stands what it shows. A screen reader hears it from the picture itself.
+  const explain = (explorer) => {
+    const says = document.createElement("p");
+    says.className = "explorer-says";
+    says.setAttribute("aria-hidden", "true");
+    const update = () => {
+      const seen = [...explorer.querySelectorAll("svg[role=img]")].find((picture) => picture.getClientRects().length);
+      if (seen) says.textContent = seen.getAttribute("aria-label");
+    };
+    explorer.append(says);
+    update();
+    new MutationObserver(() => requestAnimationFrame(update)).observe(explorer, {
+      attributeFilter: ["aria-valuetext"],
+      subtree: true,
+    });
+    if (!document.querySelector(".explorer-hint")) {
+      const hint = document.createElement("p");
+      hint.className = "explorer-hint";
+      hint.textContent = "Drag a slider, or press the arrow keys.";
+      explorer.prepend(hint);
+    }
+    // The arrow keys move the slider used last, also after a click on the picture.
+    let last = explorer.querySelector(".noUi-handle");
+    explorer.addEventListener("focusin", ({ target }) => (last = target.closest(".noUi-handle") ?? last));
+    explorer.addEventListener("click", ({ target }) => target.closest("svg") && last?.focus({ preventScroll: true }));
+    explorer.querySelectorAll(".noUi-target").forEach(leaveSwipesAlone);
+  };
+
+  // A finger that comes down on a rail may be on its way down the page: only once it has gone up again in the
+  // same place has it pointed at the rail.
+  const leaveSwipesAlone = (rail) => {
+    const withhold = (event) => {
+      if (event.pointerType === "touch" && !event.target.closest(".noUi-handle")) event.stopPropagation();
+    };
+    rail.addEventListener("pointerdown", withhold, { capture: true });
+    rail.addEventListener("click", (event) => {
+      if (event.pointerType !== "touch" || event.target.closest(".noUi-handle")) return;
+      const { clientX, clientY } = event;
+      const again = { bubbles: true, clientX, clientY, pointerId: 1, pointerType: "mouse", buttons: 1 };
+      event.target.dispatchEvent(new PointerEvent("pointerdown", again));
+      document.dispatchEvent(new PointerEvent("pointerup", { ...again, buttons: 0 }));
+    });
   };
 
   // A screen reader then says "batch size, 16" where the widgets' own markup has no name and no value.
@@ -56,7 +104,9 @@
     });
     // The theme loses the focus when it copies.
     document.addEventListener("click", ({ target }) => target.closest("button.copybtn")?.focus());
-    document.querySelectorAll('script[type="application/vnd.jupyter.widget-state+json;deflate"]').forEach(draw);
+    document.querySelectorAll('script[type="application/vnd.jupyter.widget-state+json;deflate"]').forEach((packed) => {
+      draw(packed).catch(() => {}); // no stream to unpack, a script that did not come: the first picture stays
+    });
     nameAll();
     new MutationObserver(nameAll).observe(document.body, { childList: true, subtree: true });
   });

@@ -6,6 +6,7 @@ pictures of the explorers are packed without loss.
 
 import base64
 import io
+import json
 import re
 import zlib
 from collections.abc import Callable, Iterable
@@ -18,6 +19,7 @@ from lib.book.widgets import share_styles
 PACKED = "application/vnd.jupyter.widget-state+json;deflate"  # _static/explorers.js unpacks it
 
 _STATE = re.compile(r'<script type="application/vnd\.jupyter\.widget-state\+json">(.*?)</script>', re.DOTALL)
+_VIEW = re.compile(r'<script type="application/vnd\.jupyter\.widget-view\+json">(.*?)</script>', re.DOTALL)
 _ICON_SCRIPT = re.compile(r"\s*<!-- [^>]* -->\s*<script [^>]*/fontawesome\.js[^>]*></script>")
 _ICON_RULE = re.compile(r"((?:\.fa-[\w-]+:before,?)+)\{content:[^}]*\}")
 # One thing alone in a group that says nothing.
@@ -78,7 +80,42 @@ def page(html: str, plain: Iterable[str] = ()) -> str:
         html,
         flags=re.DOTALL,
     )
+    html = first_pictures(html)
     return _STATE.sub(lambda state: f'<script type="{PACKED}">{_pack(state[1])}</script>', html)
+
+
+def first_pictures(html: str) -> str:
+    """Return a page in which each explorer is preceded by the picture with which it begins.
+
+    ``_static/explorers.js`` takes it away when the explorer is drawn. Where a script does not run, it stays.
+    """
+    state = _STATE.search(html)
+    if state is None:
+        return html
+    models = json.loads(state[1])["state"]
+
+    def still(view: re.Match) -> str:
+        picture = _shown(models, json.loads(view[1])["model_id"])
+        if not picture.startswith("<svg"):
+            return view[0]
+        says = re.search(r'aria-label="([^"]*)"', picture)[1]
+        return (
+            f'<div class="explorer-still">{picture}<p class="explorer-says" aria-hidden="true">{says}</p>'
+            '<p class="explorer-hint">One picture of several: to move it takes JavaScript, and a browser '
+            f"of 2023 or later.</p></div>\n{view[0]}"
+        )
+
+    return _VIEW.sub(still, html)
+
+
+def _shown(models: dict[str, dict], model: str) -> str:
+    """Return what a widget shows at first: itself, or the chosen one of its children, the last by default."""
+    state = models[model]["state"]
+    children = state.get("children", [])
+    if not children:
+        return state.get("value", "") if isinstance(state.get("value"), str) else ""
+    chosen = state.get("selected_index")
+    return _shown(models, children[-1 if chosen is None else chosen].removeprefix("IPY_MODEL_"))
 
 
 def _pack(text: str) -> str:
