@@ -21,7 +21,7 @@ from nbclient.exceptions import CellExecutionComplete, CellExecutionError, CellT
 from nbformat import NotebookNode
 
 from lib.experiments.sweeps import end_with
-from tools.notebooks import CELL_TIMEOUT, ROOT
+from tools.notebooks import CELL_TIMEOUT, KERNEL_TIMEOUT, ROOT
 
 # What a kernel is told that does not have the machine to itself.  joblib.cpu_count obeys: a sweep takes one
 # process, and its results are the same.
@@ -65,6 +65,9 @@ def execute(
         notebook,
         kernel_name="python3",
         timeout=timeout,
+        startup_timeout=KERNEL_TIMEOUT,
+        iopub_timeout=KERNEL_TIMEOUT,
+        raise_on_iopub_timeout=True,
         resources={"metadata": {"path": str(path.resolve().parent)}},
         record_timing=False,
         store_widget_state=widgets,

@@ -45,7 +45,7 @@ from PIL import Image
 from lib.book.plotting import FIGURE_DATA
 from tools import cache
 from tools.execution import Recorder, environment
-from tools.notebooks import WIDGET_VIEW
+from tools.notebooks import KERNEL_TIMEOUT, WIDGET_VIEW
 from tools.output_distance import (
     GLUE,
     Tolerance,
@@ -57,7 +57,6 @@ from tools.output_distance import (
     tile_distance,
 )
 
-OUTPUT_TIMEOUT = 300  # seconds that a kernel which has replied may take to say what came out
 CAPTURED = ("stream", "display_data", "execute_result", "clear_output")
 
 
@@ -171,7 +170,7 @@ class NotebookCell(IPyNbCell):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.output_timeout = min(OUTPUT_TIMEOUT, self.config.option.nbval_cell_timeout)
+        self.output_timeout = min(KERNEL_TIMEOUT, self.config.option.nbval_cell_timeout)
 
     def runtest(self) -> None:
         """Run the cell; fail it also for a bad reference and for a time-out that it swallows."""

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # Seconds that a cell may take, for the tests, the build and all tools: what even a machine with eight busy
 # processes a core does not need, so that only a kernel that hangs meets it.
 CELL_TIMEOUT = 3600
+KERNEL_TIMEOUT = 600  # the same, for a kernel to start, and to send what a cell that has ended has printed
 
 # Those that take more than a minute, the longest first: they begin first where notebooks run side by side.
 LONGEST = ("05-double-descent", "06-regularization", "07-transfer-learning")

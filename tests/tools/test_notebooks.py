@@ -18,6 +18,7 @@ from notebook_parts import executed, notebook
 
 from tools.notebooks import (
     CELL_TIMEOUT,
+    KERNEL_TIMEOUT,
     METADATA,
     ROOT,
     WIDGET_VIEW,
@@ -107,7 +108,9 @@ def test_the_tests_and_the_table_of_contents_know_exactly_the_notebooks_of_the_b
 
 def test_every_way_to_run_a_notebook_has_the_same_time_out():
     pytest_options = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]
-    assert f"--nbval-cell-timeout={CELL_TIMEOUT} " in pytest_options["ini_options"]["addopts"]
+    options = pytest_options["ini_options"]["addopts"].split()
+    assert f"--nbval-cell-timeout={CELL_TIMEOUT}" in options
+    assert f"--nbval-kernel-startup-timeout={KERNEL_TIMEOUT}" in options
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     assert config["execute"]["timeout"] == CELL_TIMEOUT
 
