@@ -8,10 +8,12 @@ import pytest
 from helpers import check_gradient
 
 from lib.nn.initialization import orthogonal
-from lib.nn.layers import tanh
+from lib.nn.layers import dropout, gelu, serial, tanh
 from lib.nn.losses import cross_entropy, squared_error
 from lib.nn.networks import mlp, objective, predictor
 from lib.nn.params import leaves, ravel
+from lib.optim.optimizers import adam, adamw, momentum, nesterov, sgd
+from lib.optim.training import minibatches, record, stochastic
 
 LOSSES = {"squared error": squared_error, "cross-entropy": cross_entropy}
 
@@ -136,6 +138,27 @@ def test_a_gradient_lets_go_of_theta(rng, name):
         value(theta), gradient(theta)
         del theta
         assert left() is None
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("optimizer", [sgd, momentum, nesterov, adam, adamw])
+def test_a_run_leaves_nothing_to_the_garbage_collector(rng, optimizer):
+    network = mlp(3, 5, 2, activation=lambda: serial(gelu(), dropout(0.5, rng)))
+    value, gradient = objective(network, cross_entropy)
+    x, y = rng.normal(size=(20, 3)), rng.integers(2, size=20)
+
+    def run():
+        batches = minibatches(x, y, batch_size=10, rng=rng, members=2)
+        iterates = optimizer(stochastic(gradient, batches), network.start(rng, 2), 1e-3)
+        record(iterates, 9, loss=lambda theta: value(theta, x, y))
+
+    run()
+    gc.collect()
+    gc.disable()
+    try:
+        run()
+        assert gc.collect() == 0
     finally:
         gc.enable()
 
