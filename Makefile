@@ -46,7 +46,7 @@ test-matrix: $(installed) ## run every notebook on other kernels, threads and ve
 test-accidents: $(installed) ## kill the build of the book at random moments, and see that the next one succeeds
 	$(python) -m pytest tests/accidents -s
 
-bench: $(installed) ## measure how fast lib is, beside PyTorch if that is installed, into benchmarks/results.json
+bench: $(installed) ## measure how fast lib is, beside PyTorch and JAX if they are installed, into benchmarks/results.json
 	$(python) -m benchmarks
 
 clean: ## remove everything that was built or installed

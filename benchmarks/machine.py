@@ -3,6 +3,7 @@
 import ctypes
 import os
 import platform
+import re
 import time
 from importlib import metadata
 from importlib.util import find_spec
@@ -11,6 +12,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 
+STATUS = Path("/proc/self/status")  # Linux has it.
 # Read by OpenBLAS when NumPy is loaded.  They choose a kernel for another processor.
 FORCED_KERNEL = ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"]
 
@@ -48,7 +50,15 @@ def describe() -> dict[str, object]:
         "blas_threads": int(os.environ.get("OPENBLAS_NUM_THREADS", 0)) or None,
         "load": round(os.getloadavg()[0], 1),
         "pytorch": metadata.version("torch") if find_spec("torch") else None,
+        "jax": metadata.version("jax") if find_spec("jax") else None,
     }
+
+
+def memory() -> dict[str, float]:
+    """Return the memory of this process, in megabytes: what it has now, and the most that it ever had."""
+    text = STATUS.read_text()
+    now, most = (int(re.search(rf"{name}:\s+(\d+) kB", text)[1]) / 1000 for name in ("VmRSS", "VmHWM"))
+    return {"now": now, "most": most}
 
 
 def gflops(dtype: str, n: int = 1024) -> float:

@@ -3,6 +3,8 @@
 Of several rounds the fastest counts, because a disturbance only ever slows down.
 """
 
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
@@ -18,6 +20,14 @@ from lib.experiments.sweeps import sweep
 from lib.optim.training import minibatches
 
 STEPS = 40  # in an epoch: 4000 examples in batches of 100
+# What is made larger, how large, and the power of it with which time grows in the end: that of a step, and
+# with the examples that of an epoch.
+SCALES = {
+    "width": ([25, 50, 100, 200, 400, 800], 2),
+    "members": ([1, 2, 4, 8, 16, 32, 64], 1),
+    "batch size": ([25, 50, 100, 200, 400, 800, 1600], 1),
+    "examples": ([500, 1000, 2000, 4000], 1),
+}
 
 
 class Contender(NamedTuple):
@@ -49,6 +59,10 @@ def start(contender: Contender) -> Iterator:
         # One unit, one example: what is left is what Python and NumPy need to call each other.
         batches = minibatches(x.astype(dtype), y, batch_size=1, rng=np.random.default_rng(1))
         return ours.iterates(ours.first_weights(1, 1)[0].astype(dtype), 1, batches)
+    if way == "jax":
+        from benchmarks import with_jax
+
+        return with_jax.steps(x, y, width, members, dtype)
     from benchmarks import pytorch
 
     return pytorch.steps(x, y, width, dtype, way, threads)
@@ -84,14 +98,15 @@ def take_turns(contenders: Sequence[Contender], epochs: int, rounds: int) -> lis
 def single_steps(
     widths: Sequence[int], members: Sequence[int], rounds: int, ways: Sequence[str], cores: int
 ) -> list[dict[str, object]]:
-    """Time single steps of the library, and of PyTorch in these ways."""
+    """Time single steps of the library, of JAX if that is among the ways, and of PyTorch in the others."""
     rows = take_turns([Contender("calls", 1)], 10, rounds)
     for width in tqdm(widths, "steps", leave=False):
         contenders = []
         for dtype in ("float32", "float64"):
             contenders += [Contender("ours", width, size, dtype) for size in members]
             contenders += [Contender("products", width, size, dtype) for size in members]
-        contenders += [at_its_best(Contender(way, width), cores) for way in ways]
+        contenders += [Contender("jax", width, size) for size in members if "jax" in ways]
+        contenders += [at_its_best(Contender(way, width), cores) for way in ways if way != "jax"]
         rows += take_turns(contenders, max(1, 100 // width), rounds)
     return rows
 
@@ -155,3 +170,51 @@ def _each(contenders: Sequence[Contender], epochs: int, processes: int) -> list[
     """Time each contender: one after the other in this process, or side by side in several."""
     turns = [(contender, epochs) for contender in contenders]
     return [seconds(turn) for turn in turns] if processes == 1 else sweep(seconds, turns, jobs=processes)
+
+
+def memory(contender: Contender) -> float:
+    """Train for an epoch in a new process: the megabytes it needs beyond those of what it has imported."""
+    call = f"from benchmarks import measure; print(measure.growth(measure.{contender}))"
+    run = subprocess.run([sys.executable, "-c", call], capture_output=True, text=True, check=True)
+    return round(float(run.stdout), 1)
+
+
+def growth(contender: Contender) -> float:
+    """Train for an epoch in this process, and return how many megabytes its peak is above the start."""
+    # The first step imports what the contender needs, and makes the data.
+    next(start(contender._replace(width=1, members=1)))
+    before = machine.memory()["now"]
+    ours.seconds_per_step(start(contender), STEPS)
+    return machine.memory()["most"] - before
+
+
+def scaling(scales: dict[str, tuple], rounds: int) -> dict[str, dict]:
+    """Time the library on larger and larger tasks: microseconds, and their slope in a log-log plot."""
+    x, y = data()
+
+    def task(name: str, size: int) -> Iterator:
+        """Return the steps of two networks of width 100 on all data, but for one thing."""
+        usual = {"width": 100, "members": 2, "batch size": 100, "examples": len(x)} | {name: size}
+        n = usual["examples"]
+        return ours.steps(x[:n], y[:n], usual["width"], usual["members"], "float32", usual["batch size"])
+
+    found = {}
+    for name, (sizes, theory) in tqdm(scales.items(), "scaling", leave=False):
+        running = [task(name, size) for size in sizes]
+        times = [[ours.seconds_per_step(steps, 10) for steps in running] for _ in range(rounds)]
+        best = 1e6 * np.min(times, axis=0)
+        if name == "examples":
+            best *= np.array(sizes) / ours.BATCH  # an epoch
+        found[name] = {
+            "sizes": list(sizes),
+            "best": best.round(1).tolist(),
+            "slope": round(slope(sizes, best), 2),
+            "theory": theory,
+        }
+    return found
+
+
+def slope(sizes: Sequence[float], times: Sequence[float]) -> float:
+    """Return the power with which the times grow between the largest sizes, a factor of about four."""
+    large = np.asarray(sizes) >= max(sizes) / 4
+    return float(np.polyfit(np.log(np.asarray(sizes)[large]), np.log(np.asarray(times)[large]), 1)[0])

@@ -33,10 +33,12 @@ def iterates(theta: NDArray, width: int, batches: Iterator) -> Iterator[NDArray]
     return momentum(stochastic(gradient, batches), theta, alpha=0.1, beta=0.9)
 
 
-def steps(x: NDArray, y: NDArray, width: int, members: int, dtype: str) -> Iterator[NDArray]:
+def steps(
+    x: NDArray, y: NDArray, width: int, members: int, dtype: str, batch_size: int = BATCH
+) -> Iterator[NDArray]:
     """Return the iterates of an ensemble, each member with its own order of the examples."""
     theta, x = first_weights(width, members).astype(dtype), x.astype(dtype)
-    batches = minibatches(x, y, batch_size=BATCH, rng=np.random.default_rng(1), members=members)
+    batches = minibatches(x, y, batch_size=batch_size, rng=np.random.default_rng(1), members=members)
     return iterates(theta, width, batches)
 
 

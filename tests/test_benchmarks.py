@@ -14,7 +14,10 @@ from lib.experiments.double_descent import n_parameters
 
 @pytest.fixture(scope="module")
 def results():
-    return benchmarks.benchmark(widths=(9, 12), sweep_widths=(2, 3), members=(1, 2), rounds=1, epochs=1)
+    scales = {"width": ([4, 8], 2), "examples": ([200, 400], 1)}
+    return benchmarks.benchmark(
+        widths=(9, 12), sweep_widths=(2, 3), members=(1, 2), rounds=1, epochs=1, scales=scales
+    )
 
 
 def test_a_small_run_measures_every_contender(results):
@@ -27,6 +30,8 @@ def test_a_small_run_measures_every_contender(results):
     assert all(run["seconds"] > 0 for run in results["sweep"]["runs"])
     assert {run["members"] for run in results["sweep"]["runs"]} == {1, 2}
     assert results["machine"]["numpy"] == np.__version__
+    assert [len(row["ours"]) for row in results["comparison"]] == [2, 2]
+    assert {name: len(row["best"]) for name, row in results["scaling"].items()} == {"width": 2, "examples": 2}
 
 
 def test_the_fastest_of_the_rounds_counts_beside_the_median(monkeypatch):
@@ -56,13 +61,21 @@ def test_results_have_the_form_of_the_stored_file_which_the_appendix_draws(resul
     assert stored["steps"][0].keys() == results["steps"][0].keys()
     assert stored["comparison"][0].keys() == results["comparison"][0].keys()
     assert stored["sweep"]["runs"][0].keys() == results["sweep"]["runs"][0].keys()
+    assert stored["scaling"]["width"].keys() == results["scaling"]["width"].keys()
+    assert stored["scaling"].keys() == measure.SCALES.keys()
     assert [row["width"] for row in stored["comparison"]] == list(benchmarks.WIDTHS)
     assert stored["bars"] == json.loads(json.dumps(benchmarks.BARS))
 
 
 def test_the_report_names_processor_kernel_and_widths(results):
     text = benchmarks.report(results)
-    for part in (machine.processor(), machine.kernel(), "ours, float64, 2 at once", "share of the peak"):
+    for part in (
+        machine.processor(),
+        machine.kernel(),
+        "ours, float64, 2 at once",
+        "share of the peak",
+        "examples",
+    ):
         assert part in text
 
 
@@ -85,6 +98,7 @@ def test_it_begins_again_as_a_worker_with_the_kernel_of_the_processor(monkeypatc
     (environment,) = begun
     assert "OPENBLAS_CORETYPE" not in environment
     assert environment["OPENBLAS_NUM_THREADS"] == "1"
+    assert "intra_op_parallelism_threads=1" in environment["XLA_FLAGS"]
     for name in machine.FORCED_KERNEL:
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
@@ -124,3 +138,39 @@ def test_every_way_of_pytorch_trains(way):
     losses = measure.start(measure.Contender(way, width=20))
     epochs = [np.mean([next(losses).item() for _ in range(measure.STEPS)]) for _ in range(5)]
     assert epochs[-1] < 0.95 * epochs[0]
+
+
+def test_jax_trains_the_same_networks():
+    pytest.importorskip("jax")
+    from benchmarks import with_jax
+
+    assert with_jax.largest_difference(*measure.data(), width=20, members=3) < 1e-12
+
+
+def test_the_timed_steps_of_jax_are_those_that_were_compared():
+    jax = pytest.importorskip("jax")
+    from benchmarks import with_jax
+
+    x, y = measure.data()
+    order = next(with_jax.orders(len(x), 2))
+    recorded, _ = with_jax.recorded(with_jax.first_state(7, 2, "float64"), x, y, order)
+    timed = with_jax.unrecorded(with_jax.first_state(7, 2, "float64"), x, y, order)
+    for mine, its in zip(*map(jax.tree.leaves, (recorded, timed)), strict=True):
+        np.testing.assert_allclose(mine, its, rtol=1e-12, atol=1e-15)
+
+
+def test_another_network_is_no_comparison():
+    benchmarks.same("JAX", 1e-12)
+    with pytest.raises(ArithmeticError, match="differ from JAX's by 1e-03"):
+        benchmarks.same("JAX", 1e-3)
+
+
+def test_a_slope_is_that_of_the_largest_sizes():
+    sizes = np.array([1, 10, 100, 200, 400])
+    assert measure.slope(sizes, [9, 9, *3.0 * sizes[2:] ** 1.5]) == pytest.approx(1.5)
+
+
+@pytest.mark.skipif(not machine.STATUS.exists(), reason="only Linux tells how much memory a process has had")
+def test_memory_is_beyond_what_was_imported():
+    # Weights, momentum and gradient of four networks of width 400 alone are 3 * 4 * 181 210 * 4 bytes.
+    assert measure.memory(measure.Contender("ours", 400, 4)) > 8.7
