@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from helpers import PATIENCE, pythons, refused_pins
 
 from tools.check_notebooks import problems
@@ -25,6 +26,37 @@ from tools.notebooks import ROOT, find_all, loads
 def test_tool(command):
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def spelling(paths, folder):
+    """Return what codespell finds in files; of notebooks, in their cells."""
+    texts = [path for path in paths if path.suffix != ".ipynb"]
+    for path in set(paths) - set(texts):
+        cells = loads(path.read_text(encoding="utf-8")).cells
+        texts.append(folder / f"{path.stem}.txt")
+        texts[-1].write_text("\n".join(cell.source for cell in cells), encoding="utf-8")
+    command = [Path(sys.executable).with_name("codespell"), "--toml", ROOT / "pyproject.toml", *texts]
+    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    return run.stdout + run.stderr
+
+
+def test_spelling(tmp_path):
+    prose = [*ROOT.glob("*.md"), *ROOT.glob("appendix/*.md"), ROOT / "references.bib", *find_all()]
+    code = [path for name in ("lib", "tools", "tests") for path in (ROOT / name).rglob("*.py")]
+    code += (ROOT / "_static").glob("*.[jc]s*")
+    assert spelling([*prose, *code], tmp_path) == ""
+    (tmp_path / "wrong.md").write_text("A gradient " + "reci" + "eved.")
+    assert "received" in spelling([tmp_path / "wrong.md"], tmp_path)
+
+
+def test_what_is_cited_is_this_book():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert (cited["title"], cited["authors"][0]["name"]) == (config["title"], config["author"])
+    assert (cited["version"], cited["license"]) == (project["version"], project["license"])
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert changes.split("## ")[1].startswith(project["version"])
 
 
 @pytest.mark.parametrize("path", find_all(), ids=lambda path: path.relative_to(ROOT).as_posix())
