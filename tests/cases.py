@@ -830,7 +830,7 @@ case(
 case(
     double_descent.train,
     lambda members, epochs, every, **_: (
-        [(n_records := epochs // (every or epochs) + 1,)] + [(n_records, members)] * 5
+        [(n_records := epochs // (every or epochs) + 1,)] + [(n_records, members)] * 6
     ),
     call=lambda **given: double_descent.train(SETTING._replace(**given)),
     **SETTING._asdict(),
