@@ -128,6 +128,8 @@ def mend(now: State) -> None:
 def executed_at(folder: Path) -> dict[str, float]:
     """Return when notebooks were last put into the cache, by path."""
     times: dict[str, float] = {}
+    if not folder.exists():
+        return times
     with _opened(folder) as cache:
         for record in cache.list_cache_records():
             then = _file(folder, record).stat().st_mtime

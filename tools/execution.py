@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -165,33 +165,35 @@ def _submit(pool: Executor, run: Callable[[Any], Any], task: Any) -> Future:
         return future
 
 
-def abandon(pool: Executor) -> None:
-    """Close a pool at once: end the processes that this one has started until no task of it runs any more.
-
-    First they are asked, since one that executes a notebook then ends its kernel, and later killed.
-    """
-    closing = threading.Thread(target=pool.shutdown, kwargs={"cancel_futures": True})
-    closing.start()
-    asked, end = set(), time.monotonic() + 10
-    while closing.is_alive():
-        for child in psutil.Process().children():
-            with suppress(psutil.NoSuchProcess):
-                if time.monotonic() > end:
-                    child.kill()
-                elif child not in asked:
-                    asked.add(child)
-                    child.terminate()
-        closing.join(0.1)
+def processes(workers: int) -> AbstractContextManager[Executor]:
+    """Give a pool of processes that leave Ctrl-C to this one, and end with it."""
+    begin = {"initializer": _begin, "initargs": (os.getpid(), workers > 1)}
+    return abandoned(ProcessPoolExecutor(workers, **begin))
 
 
 @contextmanager
-def processes(workers: int) -> Iterator[Executor]:
-    """Give a pool whose processes leave Ctrl-C to this one, and end with it, or with an exception."""
-    with ProcessPoolExecutor(workers, initializer=_begin, initargs=(os.getpid(), workers > 1)) as pool:
+def abandoned(pool: Executor) -> Iterator[Executor]:
+    """Give a pool that an exception, such as Ctrl-C, closes at once, with all processes begun since.
+
+    First they are asked to end, since one that executes a notebook then ends its kernel, and later killed.
+    """
+    others = set(psutil.Process().children())
+    with pool:
         try:
             yield pool
         except BaseException:
-            abandon(pool)
+            closing = threading.Thread(target=pool.shutdown, kwargs={"cancel_futures": True})
+            closing.start()
+            asked, end = set(), time.monotonic() + 10
+            while closing.is_alive():
+                for child in set(psutil.Process().children()) - others:
+                    with suppress(psutil.NoSuchProcess):
+                        if time.monotonic() > end:
+                            child.kill()
+                        elif child not in asked:
+                            asked.add(child)
+                            child.terminate()
+                closing.join(0.1)
             raise
 
 

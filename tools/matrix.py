@@ -353,8 +353,8 @@ def run_all(
         python = pythons[configuration.versions]
         return run(configuration.name, python, variables[configuration] | shared, figures, path)
 
-    with ThreadPoolExecutor(jobs) as pool:
-        try:
+    try:
+        with execution.abandoned(ThreadPoolExecutor(jobs)) as pool:
             ended = execution.side_by_side(pool, start, tasks, jobs, lambda task: task[0].threads)
             for number, ((configuration, path), future) in enumerate(ended, 1):
                 where = f"{configuration.name}: {path}"
@@ -365,10 +365,9 @@ def run_all(
                 except (RuntimeError, OSError) as error:
                     status = 1
                     print(f"matrix: {where}: {error}", file=sys.stderr)
-        except KeyboardInterrupt:
-            status = 130
-            print("matrix: interrupted; what was finished is kept", file=sys.stderr)
-            execution.abandon(pool)
+    except KeyboardInterrupt:
+        status = 130
+        print("matrix: interrupted; what was finished is kept", file=sys.stderr)
     return {name: found for name, found in new.items() if found["notebooks"] or "lacking" in found}, status
 
 

@@ -231,7 +231,7 @@ def report(verdicts: dict[str, Verdict], must: dict[str, str]) -> tuple[str, boo
 def examine_all(mutants: dict[str, dict], jobs: int, skip_chapters: bool) -> dict[str, Verdict]:
     """Examine faults, some at a time, each in a copy of its own; print and store each verdict as it comes."""
     verdicts = {}
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool:
+    with tempfile.TemporaryDirectory() as folder, execution.abandoned(ThreadPoolExecutor(jobs)) as pool:
         copies: queue.SimpleQueue[Path] = queue.SimpleQueue()
         for number in range(jobs):
             copies.put(make_copy(Path(folder).resolve() / str(number)))
@@ -254,28 +254,23 @@ def examine_all(mutants: dict[str, dict], jobs: int, skip_chapters: bool) -> dic
         chapters = [path for path in find_all() if path.parent.name == "chapters" and not skip_chapters]
         names = [f"chapters/{path.name}" for path in chapters]
         traces = [(covered_lines, f"chapters/{path.name}") for path in longest_first(chapters)]
-        try:
-            lines = {}
-            for (function, subject), found in results([*traces, (noticed, units)]):
-                if function is covered_lines:
-                    lines[subject] = found
-                    print(f"{subject} runs without a fault", flush=True)
-                elif found:
-                    raise RuntimeError(
-                        f"the unit tests fail without any fault, or take more than {PATIENCE} s"
-                    )
-            covered = {name: lines[name] for name in names}  # in the order of the book
-            width = max(map(len, mutants))
-            print(f"{'fault':{width}} | unit tests | chapter")
-            for (_, mutant, *_), found in results((examine, m, units, covered) for m in mutants.values()):
-                name = mutant["name"]
-                verdicts[name] = found
-                if not skip_chapters:
-                    store(mutant, found)
-                chapter = found.chapter or (SURVIVED if found.reached else "-")
-                print(f"{name:{width}} | {'noticed' if found.units else SURVIVED:10} | {chapter}", flush=True)
-        finally:
-            pool.shutdown(cancel_futures=True)
+        lines = {}
+        for (function, subject), found in results([*traces, (noticed, units)]):
+            if function is covered_lines:
+                lines[subject] = found
+                print(f"{subject} runs without a fault", flush=True)
+            elif found:
+                raise RuntimeError(f"the unit tests fail without any fault, or take more than {PATIENCE} s")
+        covered = {name: lines[name] for name in names}  # in the order of the book
+        width = max(map(len, mutants))
+        print(f"{'fault':{width}} | unit tests | chapter")
+        for (_, mutant, *_), found in results((examine, m, units, covered) for m in mutants.values()):
+            name = mutant["name"]
+            verdicts[name] = found
+            if not skip_chapters:
+                store(mutant, found)
+            chapter = found.chapter or (SURVIVED if found.reached else "-")
+            print(f"{name:{width}} | {'noticed' if found.units else SURVIVED:10} | {chapter}", flush=True)
     return {name: verdicts[name] for name in mutants}
 
 

@@ -14,7 +14,7 @@ from nbformat.v4 import new_output
 from notebook_parts import executed, notebook
 
 from tools import execution
-from tools.execution import Seldom, abandon, processes, side_by_side
+from tools.execution import Seldom, abandoned, processes, side_by_side
 from tools.notebooks import LONGEST, ROOT, dumps, find_all, longest_first
 
 pytest_plugins = "pytester"
@@ -59,20 +59,24 @@ def test_what_is_abandoned_ends_at_once():
             begun.set()
         return child.returncode
 
-    with ThreadPoolExecutor(1) as pool:
+    with pytest.raises(KeyboardInterrupt), abandoned(ThreadPoolExecutor(1)) as pool:  # noqa: PT012
         first, second = pool.submit(run, 1), pool.submit(run, 2)
         begun.wait()
-        abandon(pool)
+        raise KeyboardInterrupt
     assert first.result() != 0
     assert second.cancelled()
 
 
 def test_an_exception_ends_the_processes():
+    before = set(psutil.Process().children())
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     with pytest.raises(KeyboardInterrupt), processes(2) as pool:  # noqa: PT012
         pool.submit(time.sleep, 600)
-        started = psutil.Process().children()
         raise KeyboardInterrupt
-    assert not [child for child in started if child.is_running() and child.status() != "zombie"]
+    left = {child.pid for child in set(psutil.Process().children()) - before}
+    alive = other.poll() is None
+    other.communicate(b"\n")
+    assert (left, alive) == ({other.pid}, True), "what was there before is none of its business"
 
 
 def test_only_where_many_run_a_sweep_takes_one_process(monkeypatch):
