@@ -5,8 +5,8 @@
 The faults are listed in tests/mutants.toml.  Each is planted in a copy of the checkout, never in the
 checkout itself.  There the unit tests of each module run, with its doctests, and then the chapters, by
 their own outputs and checks, until one notices: first the chapter that the fault names, if it names one,
-which must notice.  A chapter that never runs the function with the fault in it is passed over: a first run
-without faults, under coverage, tells which those are.
+which must notice.  A chapter that never runs the function with the fault in it is passed over: a run without
+faults, under coverage, tells, when it is first asked for, which those are.
 
 Each verdict is stored in results/mutants.json as soon as it is there, in place of the one before; with
 --skip-chapters nothing is stored.
@@ -25,9 +25,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,7 +37,7 @@ from coverage import CoverageData
 
 from lib.experiments.sweeps import try_to_write_into, write_atomically
 from tools import execution
-from tools.notebooks import CELL_TIMEOUT, ROOT, find_all, longest_first
+from tools.notebooks import CELL_TIMEOUT, ROOT, find_all
 
 RESULTS = ROOT / "results" / "mutants.json"
 ENOUGH = 0.95  # of the faults must be noticed
@@ -130,8 +132,9 @@ def unit_tests(subject: str) -> list[str]:
     return [path.relative_to(ROOT).as_posix() for path in ROOT.glob(f"tests/**/test_{subject}.py")]
 
 
-def plant(mutant: dict, copy: Path) -> str:
-    """Replace the old text by the new one, and return the file as it was."""
+@contextmanager
+def planted(mutant: dict, copy: Path) -> Iterator[None]:
+    """Have the new text in the place of the old one for a while."""
     path = copy / mutant["file"]
     original = path.read_text(encoding="utf-8")
     if original.count(mutant["old"]) != 1:
@@ -139,7 +142,10 @@ def plant(mutant: dict, copy: Path) -> str:
             f"{mutant['name']}: its old text occurs {original.count(mutant['old'])} times, not once"
         )
     path.write_text(original.replace(mutant["old"], mutant["new"]), encoding="utf-8")
-    return original
+    try:
+        yield
+    finally:
+        path.write_text(original, encoding="utf-8")
 
 
 def lines_at_risk(mutant: dict, source: str) -> set[int]:
@@ -193,20 +199,51 @@ def covered_lines(chapter: str, copy: Path) -> dict[str, set[int]]:
     return found
 
 
-def examine(mutant: dict, units: list[str], covered: dict[str, dict[str, set[int]]], copy: Path) -> Verdict:
-    """Plant a fault, see who notices, and take it out again."""
+class Chapter:
+    """What is found out about a chapter without a fault when it is first asked for, and once."""
+
+    def __init__(self, path: str) -> None:
+        self.path, self.stem, self.lock = path, Path(path).stem, threading.Lock()
+        self.sound, self.lines = False, None
+
+    def notices(self, fault: AbstractContextManager, copy: Path) -> bool:
+        """Tell whether the chapter fails with a fault; without one it passes, or there is no telling."""
+        with self.lock:
+            if not self.sound and noticed([self.path], copy, **SHARED):
+                raise RuntimeError(f"{self.path} fails without any fault")
+            self.sound = True
+        with fault:
+            return noticed([self.path], copy, **SHARED)
+
+    def runs(self, file: str, lines: set[int], copy: Path) -> bool:
+        """Tell whether the chapter runs any of these lines of a file."""
+        with self.lock:
+            if self.lines is None:
+                self.lines = covered_lines(self.path, copy)
+                self.sound = True
+        return bool(lines & self.lines.get(file, set()))
+
+
+def examine(mutant: dict, units: list[str], chapters: list[Chapter], copy: Path) -> Verdict:
+    """Plant a fault, see who notices, and take it out again.
+
+    The chapter that must notice is asked first; which lines the others run matters only if it does not.
+    """
     source = (copy / mutant["file"]).read_text(encoding="utf-8")
-    at_risk = lines_at_risk(mutant, source)
-    chapters = [name for name in covered if at_risk & covered[name].get(mutant["file"], set())]
-    chapters.sort(key=lambda name: Path(name).stem != mutant.get("chapter"))
     own = [mutant["file"], *unit_tests(Path(mutant["file"]).stem)]
-    original = plant(mutant, copy)
-    try:
-        by_units = noticed(own, copy) or noticed([path for path in units if path not in own], copy)
-        first = next((name for name in chapters if noticed([name], copy, **SHARED)), None)
-    finally:
-        (copy / mutant["file"]).write_text(original, encoding="utf-8")
-    return Verdict(by_units, first and Path(first).stem, bool(chapters))
+    others = [path for path in units if path not in own]
+    with planted(mutant, copy):
+        by_units = noticed(own, copy) or noticed(others, copy)
+    named = [chapter for chapter in chapters if chapter.stem == mutant.get("chapter")]
+    for chapter in named:
+        if chapter.notices(planted(mutant, copy), copy):
+            return Verdict(by_units, chapter.stem, True)
+    at_risk = lines_at_risk(mutant, source)
+    reached = [chapter for chapter in chapters if chapter.runs(mutant["file"], at_risk, copy)]
+    for chapter in reached:
+        if chapter not in named and chapter.notices(planted(mutant, copy), copy):
+            return Verdict(by_units, chapter.stem, True)
+    return Verdict(by_units, None, bool(reached))
 
 
 def report(verdicts: dict[str, Verdict], must: dict[str, str]) -> tuple[str, bool]:
@@ -251,20 +288,14 @@ def examine_all(mutants: dict[str, dict], jobs: int, skip_chapters: bool) -> dic
         modules = [path.stem for path in sorted(ROOT.glob("lib/**/*.py")) if path.stem != "__init__"]
         subjects = [*modules, "extremes", "bad_input"]
         units = [*(path for subject in subjects for path in unit_tests(subject)), "lib"]
-        chapters = [path for path in find_all() if path.parent.name == "chapters" and not skip_chapters]
-        names = [f"chapters/{path.name}" for path in chapters]
-        traces = [(covered_lines, f"chapters/{path.name}") for path in longest_first(chapters)]
-        lines = {}
-        for (function, subject), found in results([*traces, (noticed, units)]):
-            if function is covered_lines:
-                lines[subject] = found
-                print(f"{subject} runs without a fault", flush=True)
-            elif found:
-                raise RuntimeError(f"the unit tests fail without any fault, or take more than {PATIENCE} s")
-        covered = {name: lines[name] for name in names}  # in the order of the book
+        paths = [path for path in find_all() if path.parent.name == "chapters" and not skip_chapters]
+        chapters = [Chapter(f"chapters/{path.name}") for path in paths]
+        ((_, unsound),) = results([(noticed, units)])
+        if unsound:
+            raise RuntimeError(f"the unit tests fail without any fault, or take more than {PATIENCE} s")
         width = max(map(len, mutants))
         print(f"{'fault':{width}} | unit tests | chapter")
-        for (_, mutant, *_), found in results((examine, m, units, covered) for m in mutants.values()):
+        for (_, mutant, *_), found in results((examine, m, units, chapters) for m in mutants.values()):
             name = mutant["name"]
             verdicts[name] = found
             if not skip_chapters:

@@ -124,7 +124,7 @@ def quick(monkeypatch, tmp_path):
     """Let runs of the tool take no time; return what it examined and the path of what it stores."""
     monkeypatch.setattr(mutants, "RESULTS", tmp_path / "mutants.json")
     monkeypatch.setattr(mutants, "make_copy", lambda target: target)
-    monkeypatch.setattr(mutants, "noticed", lambda *_: False)
+    monkeypatch.setattr(mutants, "noticed", lambda *_, **__: False)
     monkeypatch.setattr(mutants, "covered_lines", lambda *_: {})
     names = [mutant["name"] for mutant in read_mutants()[:3]]
     return names, [argument for name in names for argument in ("--only", name)]
