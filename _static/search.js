@@ -3,7 +3,7 @@
   // --- on the page of results
   const plain = (text) => text.normalize("NFKC").toLowerCase().replace(/(?:[\\{}()$\s,;:]|\.(?!\d))+/g, " ").trim();
 
-  // What tools/lookup.py has put aside: numbered things, and the rows of the notation page.
+  // What tools/previews.py has put aside: numbered things, and the rows of the notation page.
   const looked = (query) => {
     const asked = plain(query);
     const rank = ([, , , , keys, less]) => (keys.includes(asked) ? 2 : less.includes(asked) ? 1 : 0);
@@ -18,13 +18,17 @@
     const query = new URLSearchParams(location.search).get("q") ?? "";
     DOCUMENTATION_OPTIONS.LINK_SUFFIX = `.html?highlight=${encodeURIComponent(query)}`;
     const { _performSearch, query: ask, setIndex } = Search;
-    Search._performSearch = (asked, ...rest) => [..._performSearch(asked, ...rest), ...looked(asked)];
     // Words like "constructor" are no entries of the index, but every object has them.
-    Search.setIndex = (index) => {
+    const mend = (index) => {
       for (const words of [index.terms, index.titleterms]) {
         Object.setPrototypeOf(words, null);
         Object.defineProperty(words, "hasOwnProperty", { value: (word) => word in words });
       }
+    };
+    if (Search.hasIndex()) mend(Search._index);
+    Search._performSearch = (asked, ...rest) => [..._performSearch(asked, ...rest), ...looked(asked)];
+    Search.setIndex = (index) => {
+      mend(index);
       setIndex(index);
     };
     Search.query = (asked) => {

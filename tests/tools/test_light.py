@@ -169,3 +169,23 @@ def test_a_built_book_is_light_after_the_first_time(tmp_path, svg):
     assert once["_images/1.svg"] == light.picture(svg).encode()
     light.lighten(html)
     assert files() == once
+
+
+def test_an_explorer_is_preceded_by_the_picture_with_which_it_begins():
+    models = {
+        "box": {"children": ["IPY_MODEL_slider", "IPY_MODEL_stack"]},
+        "slider": {"value": "1"},
+        "stack": {"children": ["IPY_MODEL_a", "IPY_MODEL_b"], "selected_index": 1},
+        "a": {"value": '<svg aria-label="first">A</svg>'},
+        "b": {"value": '<svg aria-label="second">B</svg>'},
+    }
+    state = json.dumps({"state": {name: {"state": model} for name, model in models.items()}})
+    view = '<script type="application/vnd.jupyter.widget-view+json">{"model_id": "box"}</script>'
+    html = f'{view}<script type="application/vnd.jupyter.widget-state+json">{state}</script>'
+    page = light.page(html)
+    still, _, rest = page.partition(view)
+    assert '<div class="explorer-still"><svg aria-label="second">B</svg>' in still
+    assert ">second</p>" in still
+    assert "first" not in still
+    assert rest
+    assert light.page(page) == page
