@@ -53,20 +53,11 @@
     explorer.querySelectorAll(".noUi-target").forEach(leaveSwipesAlone);
   };
 
-  // A finger that comes down on a rail may be on its way down the page: only once it has gone up again in the
-  // same place has it pointed at the rail.
+  // A finger that comes down on a rail may be on its way down the page. If it was a tap, the browser says so
+  // afterwards, in the manner of a mouse, and the slider goes there.
   const leaveSwipesAlone = (rail) => {
-    const withhold = (event) => {
-      if (event.pointerType === "touch" && !event.target.closest(".noUi-handle")) event.stopPropagation();
-    };
-    rail.addEventListener("pointerdown", withhold, { capture: true });
-    rail.addEventListener("click", (event) => {
-      if (event.pointerType !== "touch" || event.target.closest(".noUi-handle")) return;
-      const { clientX, clientY } = event;
-      const again = { bubbles: true, clientX, clientY, pointerId: 1, pointerType: "mouse", buttons: 1 };
-      event.target.dispatchEvent(new PointerEvent("pointerdown", again));
-      document.dispatchEvent(new PointerEvent("pointerup", { ...again, buttons: 0 }));
-    });
+    const withhold = (event) => event.target.closest(".noUi-handle") || event.stopPropagation();
+    rail.addEventListener("touchstart", withhold, { capture: true, passive: true });
   };
 
   // A screen reader then says "batch size, 16" where the widgets' own markup has no name and no value.

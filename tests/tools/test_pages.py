@@ -19,9 +19,7 @@ def arrange(*children):
     document = new_document("page")
     document += list(children)
     document.settings.env = type("Environment", (), {"docname": "page"})()
-    transform = pages.ReadingOrder(document)
-    transform.env = document.settings.env
-    transform.run()
+    pages.ReadingOrder(document).run()
     return document
 
 

@@ -12,7 +12,8 @@ PAGE = """
 href="#equation-eq-a">#</a></span>
 \\[a = b\\]</div>
 <div class="proof theorem admonition" id="thm-b"><p class="admonition-title"><span
-class="caption-number">Theorem 4.1 </span> (Name)</p><section id="theorem-content"><p>See <a href="#equation-eq-a">(4.2)</a>.</p></section></div>
+class="caption-number">Theorem 4.1 </span> (Name)</p>
+<section id="theorem-content"><p>See <a href="#equation-eq-a">(4.2)</a>.</p></section></div>
 <span id="check-c"></span><figure id="fig-d"><img alt="A curve." src="../_images/d.svg"/>
 <figcaption><p><span class="caption-number">Fig. 4.1 </span><span class="caption-text"><strong>A
 curve.</strong> It falls.</span></p></figcaption></figure>
