@@ -50,14 +50,12 @@
     let last = explorer.querySelector(".noUi-handle");
     explorer.addEventListener("focusin", ({ target }) => (last = target.closest(".noUi-handle") ?? last));
     explorer.addEventListener("click", ({ target }) => target.closest("svg") && last?.focus({ preventScroll: true }));
-    explorer.querySelectorAll(".noUi-target").forEach(leaveSwipesAlone);
-  };
-
-  // A finger that comes down on a rail may be on its way down the page. If it was a tap, the browser says so
-  // afterwards, in the manner of a mouse, and the slider goes there.
-  const leaveSwipesAlone = (rail) => {
-    const withhold = (event) => event.target.closest(".noUi-handle") || event.stopPropagation();
-    rail.addEventListener("touchstart", withhold, { capture: true, passive: true });
+    // A finger that comes down on a rail may be on its way down the page. If it was a tap, the browser says so
+    // afterwards, in the manner of a mouse, and the slider goes there.
+    const withhold = (event) => {
+      if (event.target.closest(".noUi-target") && !event.target.closest(".noUi-handle")) event.stopPropagation();
+    };
+    explorer.addEventListener("touchstart", withhold, { capture: true, passive: true });
   };
 
   // A screen reader then says "batch size, 16" where the widgets' own markup has no name and no value.

@@ -66,6 +66,7 @@ def test_paper_is_light(dark: Page) -> None:
     ink = ".bd-article :is(p, h2, figcaption, pre, pre span, .cell_output img)"
     assert max(light for light, _ in dark.evaluate(DARKNESS, ink)) > 0.5
     dark.emulate_media(media="print", color_scheme="dark")
+    expect(dark.locator("html")).to_have_attribute("data-theme", "light")
     for light, inverted in dark.evaluate(DARKNESS, ink):
         assert light < 0.5
         assert inverted == "none"
@@ -213,12 +214,12 @@ def touched(browser: Browser) -> Iterator[Page]:
 
 
 def swipe(page: Page, x: float, y: float, dy: float) -> None:
-    """Put a finger down, move it up the page, and lift it."""
+    """Put a finger down, move it, and lift it."""
     session = page.context.new_cdp_session(page)
-    session.send(
-        "Input.synthesizeScrollGesture",
-        {"x": x, "y": y, "yDistance": dy, "gestureSourceType": "touch", "speed": 600},
-    )
+    for kind, way in [("touchStart", 0), *(("touchMove", dy * k / 10) for k in range(1, 11))]:
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y + way}]})
+        page.wait_for_timeout(20)
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 
 def test_a_swipe_over_a_slider_scrolls_the_page(touched: Page) -> None:
