@@ -244,7 +244,8 @@ def test_source_shows_the_code_alone():
         "    for t in count():\n"
         "        yield theta\n"
         "        ahead = theta - alpha(t) * beta * m\n"
-        "        m = beta * m + (1 - beta) * gradient(ahead)\n"
+        "        m *= beta\n"
+        "        m += (1 - beta) * gradient(ahead)\n"
         "        theta = theta - alpha(t) * m\n"
         "```"
     )

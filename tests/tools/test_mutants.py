@@ -125,7 +125,6 @@ def quick(monkeypatch, tmp_path):
     monkeypatch.setattr(mutants, "RESULTS", tmp_path / "mutants.json")
     monkeypatch.setattr(mutants, "make_copy", lambda target: target)
     monkeypatch.setattr(mutants, "noticed", lambda *_, **__: False)
-    monkeypatch.setattr(mutants, "covered_lines", lambda *_: {})
     names = [mutant["name"] for mutant in read_mutants()[:3]]
     return names, [argument for name in names for argument in ("--only", name)]
 
@@ -184,7 +183,7 @@ def test_a_run_without_end_is_one_line(quick, monkeypatch, capsys):
     def endless(*_):
         raise subprocess.TimeoutExpired(["python", "-m", "tools.refresh"], mutants.PATIENCE)
 
-    monkeypatch.setattr(mutants, "covered_lines", endless)
+    monkeypatch.setattr(mutants, "examine", endless)
     assert mutants.main(quick[1]) == 2
     error = capsys.readouterr().err
     command = "['python', '-m', 'tools.refresh']"
