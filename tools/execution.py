@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, suppress
+from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
 from typing import Any
 
@@ -165,9 +166,30 @@ def _submit(pool: Executor, run: Callable[[Any], Any], task: Any) -> Future:
         return future
 
 
+class _Process(SpawnProcess):
+    """A process that hears no Ctrl-C before it can leave it to its parent."""
+
+    def start(self) -> None:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Context(SpawnContext):
+    """Starts processes the same way on every Python and system.
+
+    Forking would be faster, but Python 3.14 forks from a server, which is not the parent that `end_with`
+    watches; and a process with threads, NumPy's for instance, had better not be forked.
+    """
+
+    Process = _Process
+
+
 def processes(workers: int) -> AbstractContextManager[Executor]:
     """Give a pool of processes that leave Ctrl-C to this one, and end with it."""
-    begin = {"initializer": _begin, "initargs": (os.getpid(), workers > 1)}
+    begin = {"mp_context": _Context(), "initializer": _begin, "initargs": (os.getpid(), workers > 1)}
     return abandoned(ProcessPoolExecutor(workers, **begin))
 
 
@@ -199,5 +221,6 @@ def abandoned(pool: Executor) -> Iterator[Executor]:
 
 def _begin(parent: int, many: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # for the kernels
     end_with(parent)
     os.environ.update(environment(many))

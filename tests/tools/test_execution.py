@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 import psutil
@@ -68,6 +69,7 @@ def test_what_is_abandoned_ends_at_once():
 
 
 def test_an_exception_ends_the_processes():
+    resource_tracker.ensure_running()  # one for all processes that this one spawns; it stays
     before = set(psutil.Process().children())
     other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     with pytest.raises(KeyboardInterrupt), processes(2) as pool:  # noqa: PT012
