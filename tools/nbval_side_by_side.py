@@ -18,6 +18,7 @@ from tools.execution import Seldom, cores
 from tools.notebooks import longest_first
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Take all cores; without a second one, no further process."""
     return cores() if cores() > 1 else 0
