@@ -23,6 +23,7 @@ NOTEBOOKS = {
     for path in find_all()
 }
 
+WAIT = 120_000  # milliseconds; a busy machine takes its time
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
@@ -68,6 +69,7 @@ def count_explorers(name: str) -> int:
 def open_page(context: BrowserContext, path: Path, query: str = "") -> Opened:
     """Open a page from disk, listening from the start."""
     page = context.new_page()
+    page.set_default_timeout(WAIT)
     opened = Opened(path, page)
     page.on("console", lambda message: _note_console(opened, message))
     page.on("pageerror", lambda error: opened.complaints.append(str(error)))

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 from bs4 import BeautifulSoup
-from pages import DESKTOP, HTML, PHONE, Opened, open_page
+from pages import DESKTOP, HTML, PHONE, WAIT, Opened, open_page
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+expect.set_options(timeout=WAIT // 4)
 
 SEEN = """element => {
     const header = document.querySelector(".bd-header-article").getBoundingClientRect().bottom;
@@ -21,7 +23,7 @@ CHAPTERS = sorted((HTML / "chapters").glob("*.html"))
 def wait_until_seen(page: Page, selector: str) -> None:
     """Wait until something is in sight: not folded, not below the header."""
     handle = page.locator(selector).first.element_handle()
-    page.wait_for_function(SEEN, arg=handle, timeout=20_000)
+    page.wait_for_function(SEEN, arg=handle, timeout=WAIT)
 
 
 def in_folds() -> Iterator[tuple]:
@@ -117,7 +119,7 @@ def test_what_a_search_found_is_marked_and_seen(context: BrowserContext) -> None
 def found(page: Page, query: str) -> list[list]:
     """Return what a search shows, the first one first: title and address."""
     page.goto((HTML / "search.html").as_uri() + f"?q={query}")
-    expect(page.locator(".search-summary")).not_to_be_empty(timeout=20_000)
+    expect(page.locator(".search-summary")).not_to_be_empty(timeout=WAIT)
     return page.locator("#search-results li a").evaluate_all(
         "links => links.map(link => [link.textContent, link.getAttribute('href')])"
     )
@@ -178,6 +180,7 @@ def test_an_explorer_that_cannot_run_leaves_a_picture(browser: Browser, missing:
     context = browser.new_context(viewport=DESKTOP, java_script_enabled=missing != "JavaScript")
     context.add_init_script("delete window.DecompressionStream" if missing == "DecompressionStream" else "")
     page = context.new_page()
+    page.set_default_timeout(WAIT)
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.route(
