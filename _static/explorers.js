@@ -7,8 +7,8 @@
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
     const state = await new Response(stream).json();
     const modules = ["@jupyter-widgets/html-manager", "@jupyter-widgets/html-manager/dist/libembed-amd"];
-    const [{ HTMLManager }, { requireLoader }] = await new Promise((resolve) => {
-      require(modules, (...found) => resolve(found)); // it takes no async function
+    const [{ HTMLManager }, { requireLoader }] = await new Promise((resolve, reject) => {
+      require(modules, (...found) => resolve(found), reject); // it takes no async function
     });
     const manager = new HTMLManager({ loader: requireLoader });
     await manager.set_state(state);

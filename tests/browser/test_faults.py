@@ -36,7 +36,7 @@ def in_folds() -> Iterator[tuple]:
 
 def test_a_link_into_a_fold_opens_it(context: BrowserContext) -> None:
     folded = list(in_folds())
-    assert len(folded) >= 3
+    assert len(folded) >= 2
     last = dict(folded)
     for path, anchor in last.items():  # one on every page that has any: loaded with it, and led to it
         page = open_page(context, path, f"#{anchor}").page
@@ -184,7 +184,7 @@ def test_an_explorer_that_cannot_run_leaves_a_picture(browser: Browser, missing:
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.route(
-        re.compile(r"/embed-amd\.js$"),
+        re.compile(r"/embed-amd\.js"),
         lambda route: route.abort() if missing == "embed-amd.js" else route.fallback(),
     )
     page.goto((HTML / "intro.html").as_uri())
