@@ -36,12 +36,6 @@ logger = logging.getLogger(__name__)
 
 # What the pages load, and what these files load in turn: package -> patterns of files in it.
 BROWSER_LIBRARIES = {
-    "@fontsource/source-serif-4": [
-        "LICENSE",
-        "files/source-serif-4-latin-400-normal.woff2",
-        "files/source-serif-4-latin-400-italic.woff2",
-        "files/source-serif-4-latin-700-normal.woff2",
-    ],
     "mathjax": [
         "es5/tex-mml-chtml.js",
         "es5/input/tex/extensions/*.js",
@@ -49,6 +43,12 @@ BROWSER_LIBRARIES = {
     ],
     "requirejs": ["require.js"],
     "@jupyter-widgets/html-manager": ["dist/embed-amd.js"],
+    "@fontsource/source-serif-4": [
+        "LICENSE",
+        "files/source-serif-4-latin-400-normal.woff2",
+        "files/source-serif-4-latin-400-italic.woff2",
+        "files/source-serif-4-latin-700-normal.woff2",
+    ],
 }
 ROOM = 200  # megabytes; a build takes up 115, and the pages are larger before they are made light
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
