@@ -248,6 +248,13 @@ case(
 
 # --- layers, networks ---
 case(
+    layers.input_checked,
+    lambda ndim: [],
+    call=lambda ndim: layers.input_checked(ndim) and (),
+    free="ndim",
+    ndim=2,
+)
+case(
     layers.linear,
     lambda d_in, d_out: [(d_out, d_in), (d_out,), (4, d_out)],
     call=lambda d_in, d_out: run(layers.linear(d_in, d_out), np.ones((4, d_in))),
@@ -916,6 +923,7 @@ NOTHING_TO_SPOIL = {
         [
             "experiments.published.train",
             "optim.training.stochastic",
+            "nn.layers.no_parameters",
             "checks.representable",
             "experiments.sweeps.dependencies",
             "book.plotting.source",

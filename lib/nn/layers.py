@@ -67,11 +67,32 @@ class Layer:
         return self.init(np.random.default_rng(0))
 
 
-def _checked(ndim: int = 0) -> Callable:
-    """Have the layer that a function makes look at its input, of so many axes at least.
+def input_checked(ndim: int = 0) -> Callable:
+    """Decorate a function that makes a layer: the layer looks at its input first.
 
     So the bodies below hold nothing but equations.
+
+    Parameters
+    ----------
+    ndim
+        Number of axes that the input has at least.
+
+    Returns
+    -------
+    Callable
+        The decorator.
+
+    Examples
+    --------
+    >>> @input_checked(ndim=2)
+    ... def double() -> Layer:
+    ...     return Layer(no_parameters, lambda params, h: (2 * h, lambda df: ((), 2 * df)))
+    >>> double().apply((), np.array([1.0]))
+    Traceback (most recent call last):
+    ...
+    ValueError: h must fit the layer, but its shape is (1,): it needs 2 axes at least
     """
+    count("ndim", ndim, low=0)
 
     def decorate(make: Callable[..., Layer]) -> Callable[..., Layer]:
         @wraps(make)
@@ -96,11 +117,12 @@ def _checked(ndim: int = 0) -> Callable:
     return decorate
 
 
-def _no_parameters(rng: np.random.Generator, members: int | None = None) -> tuple:
+def no_parameters(rng: np.random.Generator, members: int | None = None) -> tuple:
+    """Return (): the `init` of a layer that has nothing to learn."""
     return ()
 
 
-@_checked(ndim=2)
+@input_checked(ndim=2)
 def linear(d_in: int, d_out: int, weights: Initializer = HE) -> Layer:
     r"""Affine layer :math:`f = h\,\Omega^T + b`.
 
@@ -143,7 +165,7 @@ def linear(d_in: int, d_out: int, weights: Initializer = HE) -> Layer:
     return Layer(init, apply)
 
 
-@_checked()
+@input_checked()
 def relu() -> Layer:
     r"""Rectified linear unit :math:`h = \max(f, 0)`, with derivative 0 at the kink.
 
@@ -157,10 +179,10 @@ def relu() -> Layer:
         h = np.maximum(f, 0)
         return h, lambda dh: ((), dh * (h > 0))
 
-    return Layer(_no_parameters, apply)
+    return Layer(no_parameters, apply)
 
 
-@_checked()
+@input_checked()
 def tanh() -> Layer:
     r"""Hyperbolic tangent :math:`h = \tanh f`, with derivative :math:`1 - h^2`.
 
@@ -174,10 +196,10 @@ def tanh() -> Layer:
         h = np.tanh(f)
         return h, lambda dh: ((), dh * (1 - h**2))
 
-    return Layer(_no_parameters, apply)
+    return Layer(no_parameters, apply)
 
 
-@_checked()
+@input_checked()
 def gelu() -> Layer:
     r"""Gaussian error linear unit, in its tanh form.
 
@@ -206,10 +228,10 @@ def gelu() -> Layer:
 
         return f * ((1 + t) / 2), pullback
 
-    return Layer(_no_parameters, apply)
+    return Layer(no_parameters, apply)
 
 
-@_checked()
+@input_checked()
 def dropout(rate: float, rng: np.random.Generator) -> Layer:
     r"""Set each unit of each example to zero with probability `rate`, and enlarge those that are kept.
 
@@ -243,7 +265,7 @@ def dropout(rate: float, rng: np.random.Generator) -> Layer:
         z = (rng.random(h.shape) < q).astype(h.dtype) / q
         return z * h, lambda dh: ((), z * dh)
 
-    return Layer(_no_parameters, apply)
+    return Layer(no_parameters, apply)
 
 
 def residual(layer: Layer) -> Layer:
