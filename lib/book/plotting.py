@@ -10,6 +10,7 @@ import numpy as np
 from cycler import cycler
 from IPython import get_ipython
 from IPython.display import HTML, Markdown
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.collections import PathCollection
@@ -97,10 +98,10 @@ def _axes_data(ax: Axes) -> dict:
     to_scale = ax.transScale.transform
     drawn = []
     for line in ax.lines:
-        if any(line.get_transform().contains_branch_seperately(ax.transData)):
+        if _follows_data(line, ax):
             drawn.append(_summary("line", line.get_label(), to_scale(line.get_xydata())))
     for patch in ax.patches:
-        if any(patch.get_transform().contains_branch_seperately(ax.transData)):
+        if _follows_data(patch, ax):
             vertices = patch.get_patch_transform().transform(patch.get_path().vertices)
             drawn.append(_summary("patch", patch.get_label(), to_scale(vertices)))
     for artist in ax.collections:
@@ -119,6 +120,14 @@ def _axes_data(ax: Axes) -> dict:
         drawn.append(_summary("image", image.get_label(), np.asarray(image.get_array()).reshape(-1, 1)))
     labels = {"title": ax.get_title("left"), "x": ax.get_xlabel(), "y": ax.get_ylabel()}
     return {**labels, "drawn": drawn}
+
+
+def _follows_data(artist: Artist, ax: Axes) -> bool:
+    """Tell whether the data's scales place an artist, along one axis at least."""
+    transform, name = artist.get_transform(), "contains_branch_separately"
+    if not hasattr(transform, name):  # before matplotlib 3.11.2
+        name = "contains_branch_seperately"
+    return any(getattr(transform, name)(ax.transData))
 
 
 def _summary(kind: str, label: object, points: NDArray) -> dict:

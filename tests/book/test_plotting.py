@@ -2,14 +2,19 @@
 
 import inspect
 import json
+import re
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from helpers import ROOT
 from IPython.core.interactiveshell import InteractiveShell
 from matplotlib.contour import ContourSet
+from packaging.version import Version
 from traitlets.config import Config
 
+from lib.book import plotting
 from lib.book.plotting import BLUE, FIGURE_DATA, STYLE, band, contours, figure_data, setup, source
 from lib.nn.params import ravel
 from lib.optim.optimizers import nesterov
@@ -27,6 +32,19 @@ def drawn(ax):
     """Return what figure_data tells of the artists, after a trip through strict JSON."""
     text = json.dumps(figure_data(ax.figure), allow_nan=False)
     return json.loads(text)["axes"][0]["drawn"]
+
+
+@pytest.mark.parametrize("name", ["contains_branch_separately", "contains_branch_seperately"])
+@pytest.mark.parametrize("places", [(False, False), (True, False), (True, True)])
+def test_both_spellings_of_matplotlib_tell_who_follows_the_data(ax, name, places):
+    transform = SimpleNamespace(**{name: lambda other: places if other is ax.transData else None})
+    assert plotting._follows_data(SimpleNamespace(get_transform=lambda: transform), ax) == any(places)
+
+
+def test_the_older_spelling_is_known_as_long_as_somebody_has_it():
+    oldest = re.search(r'"matplotlib>=([\d.]+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))[1]
+    wanted = "no matplotlib that is admitted spells contains_branch_seperately: drop it in lib.book.plotting"
+    assert Version(oldest) < Version("3.11.2"), wanted
 
 
 def numbers(artists):
