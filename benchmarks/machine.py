@@ -1,6 +1,5 @@
 """What was measured on."""
 
-import ctypes
 import os
 import platform
 import re
@@ -11,19 +10,24 @@ from pathlib import Path
 
 import joblib
 import numpy as np
+from threadpoolctl import threadpool_info
 
 STATUS = Path("/proc/self/status")  # Linux has it.
 # Read by OpenBLAS when NumPy is loaded.  They choose a kernel for another processor.
 FORCED_KERNEL = ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"]
 
 
+def openblas() -> dict[str, object]:
+    """Return what threadpoolctl tells of NumPy's OpenBLAS, or nothing if NumPy has another library."""
+    found = [library for library in threadpool_info() if library["internal_api"] == "openblas"]
+    # SciPy brings one of its own.
+    found.sort(key=lambda library: Path(library["filepath"]).parent.name != "numpy.libs")
+    return found[0] if found else {}
+
+
 def kernel() -> str:
     """Name the kernel that NumPy's OpenBLAS has chosen for this processor."""
-    for path in (Path(np.__file__).parents[1] / "numpy.libs").glob("*openblas*"):
-        name = ctypes.CDLL(str(path)).scipy_openblas_get_corename64_
-        name.restype = ctypes.c_char_p
-        return name().decode()
-    return "unknown"
+    return openblas().get("architecture", "unknown")
 
 
 def processor() -> str:

@@ -107,6 +107,14 @@ def test_it_begins_again_as_a_worker_with_the_kernel_of_the_processor(monkeypatc
     assert len(begun) == 1
 
 
+def test_the_kernel_has_a_name_where_numpy_has_openblas():
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"]
+    told = "threadpoolctl does not know this OpenBLAS: look for a newer one, or ask NumPy's library by ctypes"
+    assert ("openblas" in blas) == (machine.kernel() != "unknown"), told
+    if "openblas" in blas:
+        assert machine.openblas()["num_threads"] >= 1
+
+
 def test_multiplications_by_hand():
     # 40-2-2-10: there 80 + 4 + 20 for each of 100 examples, back twice that but for the input's 80.
     assert ours.multiplications(2) == 100 * (104 + 2 * 104 - 80)

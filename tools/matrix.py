@@ -69,15 +69,12 @@ CONFIGURATIONS = (
 
 # What a run has in fact, asked in its own environment.  The product shows whether the kernel can run here.
 PROBE = """
-import ctypes, json, sys
-from pathlib import Path
+import json, sys
 import matplotlib, numpy as np
-from benchmarks.machine import kernel
+from benchmarks.machine import kernel, openblas
 np.ones((64, 64)) @ np.ones((64, 64))
-(path,) = (Path(np.__file__).parents[1] / "numpy.libs").glob("*openblas*")
-threads = ctypes.CDLL(str(path)).scipy_openblas_get_num_threads64_()
 vectors = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
-json.dump({"kernel": kernel(), "threads": threads, "vectors": vectors,
+json.dump({"kernel": kernel(), "threads": openblas().get("num_threads"), "vectors": vectors,
            "numpy": np.__version__, "matplotlib": matplotlib.__version__}, sys.stdout)
 """
 
