@@ -9,7 +9,7 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from pathlib import Path
 
 from PIL import Image
@@ -21,7 +21,10 @@ PACKED = "application/vnd.jupyter.widget-state+json;deflate"  # _static/explorer
 _STATE = re.compile(r'<script type="application/vnd\.jupyter\.widget-state\+json">(.*?)</script>', re.DOTALL)
 _VIEW = re.compile(r'<script type="application/vnd\.jupyter\.widget-view\+json">(.*?)</script>', re.DOTALL)
 _ICON_SCRIPT = re.compile(r"\s*<!-- [^>]* -->\s*<script [^>]*/fontawesome\.js[^>]*></script>")
-_ICON_RULE = re.compile(r"((?:\.fa-[\w-]+:before,?)+)\{content:[^}]*\}")
+_RULE = re.compile(r"([^{}]+)\{[^{}]*\}")
+_COMMA = re.compile(r",(?![^()]*\))")  # between selectors, not inside one
+_NAME = re.compile(r"\b(?:fa|sd)-[\w-]+")  # classes of icons; of cards, grids, tabs
+_MATTERS = re.compile(r"\.(fa-[\w-]+(?=:before)|sd-[\w-]+)")
 # One thing alone in a group that says nothing.
 _ALONE = re.compile(r"<g>(<(?:path|use) [^<>]*/>|<g [^<>]*>(?:<use [^<>]*/>)*</g>)</g>")
 _COORDINATES = {"M": 2, "L": 2, "Q": 4, "C": 6}  # how many each command takes
@@ -35,11 +38,10 @@ def lighten(out: Path) -> None:
         _rewrite(path, lambda text: page(text, plain))
     for path in (out / "_images").glob("*.svg"):
         _rewrite(path, picture)
-    scripts = (out / "_static").glob("**/scripts/*theme.js")
-    named = {
-        name for path in [*pages, *scripts] for name in re.findall(r"\bfa-[\w-]+", path.read_text("utf-8"))
-    }
-    for path in (out / "_static" / "styles").glob("*.css"):
+    static = out / "_static"
+    scripts = [*static.glob("*.js"), *static.glob("scripts/*theme.js")]
+    named = {name for path in [*pages, *scripts] for name in _NAME.findall(path.read_text("utf-8"))}
+    for path in static.glob("**/*.css"):
         _rewrite(path, lambda text: style(text, named))
 
 
@@ -135,10 +137,16 @@ def plain_classes(css: str) -> set[str]:
     return {name for name, rules in coloured.items() if rules == ground}
 
 
-def style(css: str, named: Iterable[str]) -> str:
-    """Return a style sheet without the icons that no page names."""
-    named = set(named)
-    return _ICON_RULE.sub(lambda rule: rule[0] if named & set(re.findall(r"fa-[\w-]+", rule[1])) else "", css)
+def style(css: str, named: Set[str]) -> str:
+    """Return a style sheet without the icons, and the parts of cards and grids, that no page names."""
+
+    def kept(rule: re.Match) -> str:
+        if not _MATTERS.search(rule[1]):
+            return rule[0]
+        selectors = [one for one in _COMMA.split(rule[1]) if set(_MATTERS.findall(one)) <= named]
+        return rule[0].replace(rule[1], ",".join(selectors), 1) if selectors else ""
+
+    return _RULE.sub(kept, css)
 
 
 def picture(svg: str) -> str:
