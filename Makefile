@@ -32,7 +32,7 @@ refresh: $(installed) ## execute every notebook and store its outputs in place
 	$(python) -m tools.refresh
 
 test-browser: book $(browser) ## test the built book in headless Chromium with the network closed
-	$(python) -m pytest tests/browser -n auto --dist loadgroup
+	$(python) -m pytest tests/browser
 
 test-lab: $(installed) $(browser) ## run the short notebooks (ALL=1: all) in a real JupyterLab, in headless Chromium
 	$(python) -m pytest tests/lab
