@@ -159,7 +159,7 @@ def forget_unfinished_build(app: Sphinx, config: Config) -> None:
 
 def prune(app: Sphinx, exception: Exception | None) -> None:
     """Remove the pages of deleted sources, and the source maps, which weigh 3 MB and no page loads."""
-    if exception is not None:
+    if exception is not None or app.builder.format != "html":
         return
     out = Path(app.outdir)
     sources = out / "_sources"  # where each page that was ever written has a copy of its source
@@ -175,7 +175,7 @@ def prune(app: Sphinx, exception: Exception | None) -> None:
 
 def make_light(app: Sphinx, exception: Exception | None) -> None:
     """Make the pages light, once all are written."""
-    if exception is None:
+    if exception is None and app.builder.format == "html":
         lighten(Path(app.outdir))
 
 

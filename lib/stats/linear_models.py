@@ -320,7 +320,8 @@ def least_squares(X: ArrayLike, y: ArrayLike) -> NDArray:
     -----
     Moore and Penrose's inverse, by the singular values s of X: the normal equations would square its
     condition number.  A singular value below max(n, p) units of round-off of the largest counts as zero.
-    With independent columns `least_squares_qr` is faster and gives the same.
+    With independent columns `least_squares_qr` is faster and gives the same.  To count example i with weight
+    w_i, multiply row i of X and entry i of y by sqrt(w_i).
 
     Examples
     --------
@@ -418,7 +419,8 @@ def ridge(X: ArrayLike, y: ArrayLike, penalty: ArrayLike) -> NDArray:
     Hoerl and Kennard (1970); the notes, equation (2.14).  The penalty is that of p more examples, whose
     inputs are the rows of the diagonal matrix with entries sqrt(lambda), and whose responses are 0; so
     it is solved as `least_squares_qr`, and no matrix is squared.  The error is round-off of the size of y
-    over sqrt(lambda): at a huge lambda theta is tiny, and has few digits.
+    over sqrt(lambda): at a huge lambda theta is tiny, and has few digits.  To count example i with weight
+    w_i, multiply row i of X and entry i of y by sqrt(w_i).
 
     Examples
     --------
@@ -544,7 +546,11 @@ def lasso(
         excess = np.where(theta == 0, _shrink(np.abs(slope), half[..., None]), excess)
         if np.all(excess <= allowed):
             return theta + 0.0  # no -0.0 among the zeros
-    raise ValueError(f"max_sweeps = {max_sweeps} turns through X did not reach the tolerance {tolerance}")
+    scale = allowed / tolerance  # 0 where y is orthogonal to X: there theta = 0 is found at once
+    left = np.divide(excess, scale, out=np.zeros_like(excess), where=scale > 0).max()
+    raise ValueError(
+        f"max_sweeps = {max_sweeps} turns through X did not reach the tolerance {tolerance}, but {left:.2g}"
+    )
 
 
 def _shrink(u: NDArray, threshold: NDArray) -> NDArray:

@@ -331,8 +331,14 @@ def test_the_lasso_changes_no_argument_and_says_when_it_gives_up(data):
     lasso(X, y, 1.0)
     np.testing.assert_array_equal(X, before[0])
     np.testing.assert_array_equal(y, before[1])
-    with pytest.raises(ValueError, match=r"^max_sweeps = 1 "):
-        lasso(X, y, 1e-3, max_sweeps=1)
+    sets = np.stack([y, np.zeros_like(y)])  # the second is done at once
+    for many in (y, sets):
+        with pytest.raises(ValueError, match=r"^max_sweeps = 1 .* the tolerance 1e-08, but \d\S*$") as stop:
+            lasso(X, many, 1e-3, max_sweeps=1)
+        reached = float(str(stop.value).split()[-1])
+        lasso(X, many, 1e-3, max_sweeps=1, tolerance=1.1 * reached)
+        with pytest.raises(ValueError, match="max_sweeps"):
+            lasso(X, many, 1e-3, max_sweeps=1, tolerance=0.9 * reached)
 
 
 @pytest.mark.parametrize(

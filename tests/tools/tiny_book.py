@@ -13,7 +13,7 @@ def quiet(test):
     return pytest.mark.filterwarnings(*ignored)(test)
 
 
-def build(project):
+def build(project, builder="html"):
     """Build the tiny book; return the exit code, and the warnings."""
     warnings = io.StringIO()
     settings = {
@@ -22,14 +22,14 @@ def build(project):
         "myst_enable_extensions": ["dollarmath"],
         "nb_execution_mode": "cache",
     }
-    out, doctrees = project / "_build" / "html", project / "_build" / ".doctrees"
+    out, doctrees = project / "_build" / builder, project / "_build" / ".doctrees"
     with docutils_namespace():
         app = Sphinx(
             project,
             None,
             out,
             doctrees,
-            "html",
+            builder,
             confoverrides=settings,
             status=None,
             warning=warnings,
