@@ -4,6 +4,9 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
+# Python runs as the project means it, whatever the user has set for other programs.
+unexport PYTHONDEVMODE PYTHONIOENCODING PYTHONOPTIMIZE PYTHONSAFEPATH PYTHONWARNINGS
+
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 python3 python; do \
 	$$python -c $(python_fits) 2>/dev/null && echo $$python && break; done)
 python_fits = 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))'

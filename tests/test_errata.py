@@ -4,12 +4,13 @@ import re
 
 import pytest
 
-from tools.notebooks import ROOT, loads
+from tools.notebooks import ROOT, find_all, loads
 
 CELLS = loads((ROOT / "appendix" / "errata.ipynb").read_text(encoding="utf-8")).cells
 CHAPTERS = {
     path.stem: loads(path.read_text(encoding="utf-8")).cells
-    for path in sorted((ROOT / "chapters").glob("*.ipynb"))
+    for path in find_all()
+    if path.parent.name == "chapters"
 }
 
 SLIPS = {69}  # a list of slips of the pen: nothing to execute, and no one place in a chapter

@@ -5,27 +5,32 @@ import re
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 
 import pytest
 import yaml
 from helpers import PATIENCE, pythons, refused_pins
 
 from tools.check_notebooks import problems
-from tools.notebooks import ROOT, find_all, loads
+from tools.notebooks import ROOT, find_all, find_pages, loads
+
+# Without the notebooks of a reader's own.
+SOURCES = ["conftest.py", "benchmarks", "lib", "tests", "tools", *find_all()]
 
 
 @pytest.mark.parametrize(
     "command",
     [
-        (sys.executable, "-m", "ruff", "check", "."),
-        (sys.executable, "-m", "ruff", "format", "--check", "."),
-        (Path(sys.executable).with_name("lint-imports"),),
+        ("-m", "ruff", "check", *SOURCES),
+        ("-m", "ruff", "format", "--check", *SOURCES),
+        # Not the scripts beside Python: they carry the path of the folder in which they were installed.
+        ("-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"),
     ],
     ids=["ruff check", "ruff format", "lint-imports"],
 )
 def test_tool(command):
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
+    run = subprocess.run(
+        [sys.executable, *command], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE
+    )
     assert run.returncode == 0, run.stdout + run.stderr
 
 
@@ -36,13 +41,13 @@ def spelling(paths, folder):
         cells = loads(path.read_text(encoding="utf-8")).cells
         texts.append(folder / f"{path.stem}.txt")
         texts[-1].write_text("\n".join(cell.source for cell in cells), encoding="utf-8")
-    command = [Path(sys.executable).with_name("codespell"), "--toml", ROOT / "pyproject.toml", *texts]
+    command = [sys.executable, "-m", "codespell_lib", "--toml", ROOT / "pyproject.toml", *texts]
     run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
     return run.stdout + run.stderr
 
 
 def test_spelling(tmp_path):
-    prose = [*ROOT.glob("*.md"), *ROOT.glob("appendix/*.md"), ROOT / "references.bib", *find_all()]
+    prose = [*ROOT.glob("*.md"), ROOT / "references.bib", *find_pages()]
     code = [path for name in ("lib", "tools", "tests") for path in (ROOT / name).rglob("*.py")]
     code += (ROOT / "_static").glob("*.[jc]s*")
     assert spelling([*prose, *code], tmp_path) == ""
@@ -67,7 +72,8 @@ def test_notebook(path):
 
 def test_no_title_of_a_fence_holds_a_backtick():
     # MyST would read the fence as text, and say nothing.
-    texts = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "appendix").glob("*.md")}
+    pages = (path for path in find_pages() if path.suffix == ".md")
+    texts = {path.name: path.read_text(encoding="utf-8") for path in pages}
     for path in find_all():
         cells = loads(path.read_text(encoding="utf-8")).cells
         texts |= {f"{path.name} {cell.id}": cell.source for cell in cells if cell.cell_type == "markdown"}

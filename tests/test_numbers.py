@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from lib.book.plotting import FIGURE_DATA
-from tools.notebooks import ROOT, find_all, loads
+from tools.notebooks import find_all, find_pages, loads
 
 EXACT = "the value of a formula that stands beside it"
 CITED = "somebody else's number, cited there"
@@ -66,7 +66,7 @@ NO_PROSE = [
 ]
 LITERAL = re.compile(r"(?<![\w.])\d[\d_]*(?:,\d{3})*\.?\d*(?:e[-+]?\d+)?(?:\s?%)?")
 NOTEBOOKS = {path.stem: loads(path.read_text(encoding="utf-8")).cells for path in find_all()}
-PAGES = sorted((ROOT / "appendix").glob("*.md"))
+PAGES = sorted(path for path in find_pages() if path.suffix == ".md")
 
 
 def typed(text):

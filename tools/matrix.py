@@ -145,8 +145,6 @@ def environment(configuration: Configuration) -> dict[str, str]:
         "PYTHONPATH": str(ROOT),
     }
     own.pop("NPY_DISABLE_CPU_FEATURES", None)
-    if configuration.versions != "pinned":
-        own["MPLCONFIGDIR"] = str(BUILD / configuration.versions / "matplotlib")
     return own
 
 

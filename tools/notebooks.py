@@ -8,10 +8,12 @@ import hashlib
 import importlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import nbformat
+import yaml
 from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,21 +36,40 @@ METADATA = {
 FLEETING_CELL_METADATA = {"ExecuteTime", "collapsed", "execution", "scrolled", "trusted"}
 
 # At the book's sizes a second BLAS thread gains nothing, and on a busy machine it can cost a factor
-# of 100. A progress bar must leave nothing in a stored output. Matplotlib's folder is always writable,
-# and no matplotlibrc of the user's changes a figure.
+# of 100. A progress bar must leave nothing in a stored output.
 KERNEL_ENVIRONMENT = {
-    "MPLCONFIGDIR": str(ROOT / "_build" / ".matplotlib"),
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "TQDM_DISABLE": "1",
 }
+# Matplotlib's folder is always writable, and neither a matplotlibrc nor a profile of the user's changes
+# a figure.
+OWN_FOLDERS = {
+    "IPYTHONDIR": str(ROOT / "_build" / ".ipython"),
+    "MPLCONFIGDIR": str(ROOT / "_build" / ".matplotlib" / version("matplotlib")),
+}
+# What would choose how kernels draw, skip their asserts, run code before theirs, or warn of other things.
+NOT_FOR_KERNELS = (
+    "MATPLOTLIBRC",
+    "MPLBACKEND",
+    "PYTHONDEVMODE",
+    "PYTHONIOENCODING",
+    "PYTHONOPTIMIZE",
+    "PYTHONSAFEPATH",
+    "PYTHONSTARTUP",
+    "PYTHONWARNINGS",
+)
 
 
 def prepare_kernels() -> None:
-    """Set the environment that kernels started by this process inherit; the user's own wins.
+    """Set the environment that kernels started by this process inherit.
 
-    Except that they import the ``lib`` of this checkout, whichever one is installed.
+    Threads and progress bars are the user's choice; what a kernel draws, how it runs and which ``lib`` it
+    imports, that of this checkout, is the project's.
     """
+    for name in NOT_FOR_KERNELS:
+        os.environ.pop(name, None)
+    os.environ.update(OWN_FOLDERS)
     for name, value in KERNEL_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     paths = [str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
@@ -59,8 +80,35 @@ def prepare_kernels() -> None:
 
 def find_all(root: Path = ROOT) -> list[Path]:
     """Return every notebook of the book under ``root``, in reading order."""
-    folders = (root, root / "chapters", root / "appendix")
-    return [path for folder in folders for path in sorted(folder.glob("*.ipynb"))]
+    return [path for path in find_pages(root) if path.suffix == ".ipynb"]
+
+
+def find_pages(root: Path = ROOT) -> list[Path]:
+    """Return the source of every page that ``_toc.yml`` lists, in reading order.
+
+    Other files are the reader's own, and no part of the book.
+
+    Raises
+    ------
+    FileNotFoundError
+        If one is listed that is not there.
+    """
+    pages = []
+    for name in _listed(yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))):
+        sources = [path for suffix in (".ipynb", ".md") if (path := root / f"{name}{suffix}").exists()]
+        if not sources:
+            raise FileNotFoundError(f"_toc.yml lists {name}, and there is no such page")
+        pages.append(sources[0])
+    return pages
+
+
+def _listed(entry: object) -> Iterator[str]:
+    """Yield the names of pages in a table of contents, at any depth."""
+    if isinstance(entry, dict):
+        yield from (entry[key] for key in ("root", "file") if key in entry)
+    if isinstance(entry, dict | list):
+        for part in entry.values() if isinstance(entry, dict) else entry:
+            yield from _listed(part)
 
 
 def longest_first(paths: Iterable[Path]) -> list[Path]:

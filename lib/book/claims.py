@@ -1,6 +1,7 @@
 """Claims that a chapter makes and checks in the open."""
 
 import math
+import sys
 from decimal import Decimal, InvalidOperation
 
 import numpy as np
@@ -64,7 +65,7 @@ def check(
             f"{statement}: {actual[worst]:.10g} should be {wanted[worst]:.10g} (rtol={rtol:g}, atol={atol:g})"
         )
     bounds = [text for bound, text in [(rtol, f"{rtol:.2g} of its size"), (atol, f"{atol:.2g}")] if bound > 0]
-    print(f"✓ {statement} (to within {' + '.join(bounds)})")
+    _print(f"✓ {statement} (to within {' + '.join(bounds)})")
 
 
 def same_digits(printed: str, value: float) -> bool:
@@ -138,6 +139,12 @@ def within_spread(printed: str, sample: ArrayLike, deviations: float) -> bool:
     number, r = _number("printed", printed), positive("deviations", deviations, ndim=0)
     slack = float(_last_digit(number)) / 2
     return bool(abs(float(number) - x.mean()) <= r * x.std(ddof=1) + slack)
+
+
+def _print(line: str) -> None:
+    """Print a line; a console that lacks a letter, as Windows' may, shows a question mark for it."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    print(line.encode(encoding, "replace").decode(encoding))
 
 
 def _number(name: str, text: str) -> Decimal:

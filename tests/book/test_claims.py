@@ -1,5 +1,9 @@
 """A claim is printed when it holds and stops the run when it does not."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -127,3 +131,12 @@ def test_what_has_no_spread_or_is_no_number():
         within_spread("1", [1.0, 2.0], 0)
     with pytest.raises(ValueError, match=r"^value must be finite"):
         same_digits("1", float("inf"))
+
+
+def test_a_check_prints_where_the_console_lacks_its_tick():
+    code = "from lib.book.claims import check; check('α is one', 1, 1, rtol=1e-9)"
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "? ? is one (to within 1e-09 of its size)\n"

@@ -414,8 +414,7 @@ def test_the_code_of_the_page_runs(tmp_path):
     try:
         for command in commands:
             program, role, *arguments = command.replace("--nworkers -1", "--nworkers 1").split()
-            tool = Path(sys.executable).with_name(program)
-            line = [tool, role, *arguments, *options[role]]
+            line = [sys.executable, "-m", program, role, *arguments, *options[role]]
             quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
             started.append(subprocess.Popen(line, cwd=tmp_path, env=environment, **quiet))
         wait_until((tmp_path / "scheduler.json").exists, "the scheduler is announced", started[0])

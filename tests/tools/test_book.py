@@ -26,6 +26,7 @@ def project(tmp_path):
         (tmp_path / name).write_text(name)
     shutil.copy(ROOT / "package.json", tmp_path)
     (tmp_path / "index.md").write_text("# Title\n\nText.\n")
+    (tmp_path / "_toc.yml").write_text("root: index\n")
     return tmp_path
 
 
@@ -110,6 +111,7 @@ def test_a_page_that_reads_a_notebook_knows_when_its_text_has_changed(project):
     index = notebook(new_markdown_cell("# Title"), new_code_cell(COUNT))
     (project / "index.ipynb").write_text(dumps(index))
     page = project / "_build" / "html" / "index.html"
+    (project / "_toc.yml").write_text("root: index\nchapters:\n- file: words\n")
     for many in (3, 5):
         words = notebook(new_markdown_cell("# Title\n\n" + "word " * many), new_code_cell("print(1)"))
         words.metadata["orphan"] = True
@@ -200,3 +202,9 @@ def test_a_deleted_page_leaves_the_built_book_and_so_do_source_maps(project):
     assert not (html / "chapters" / "01-a.b.html").exists()
     assert (html / "index.html").exists()
     assert (html / "genindex.html").exists()
+
+
+@quiet
+@pytest.mark.parametrize("builder", ["latex", "text", "dummy"])
+def test_a_build_that_is_not_for_the_browser_ends_well(project, builder):
+    assert build(project, builder) == (0, "")

@@ -46,6 +46,7 @@ def project(pytester):
     for name in ("lib/a.py", "requirements.txt", "constraints.txt"):
         (root / name).touch()
     (root / "number").write_text("17")
+    (root / "_toc.yml").write_text("root: index\n")
     pytester.makeconftest('pytest_plugins = ["tools.nbval_tolerance", "tools.nbval_side_by_side"]')
     store(root / "index.ipynb", new_markdown_cell("# Title"), new_code_cell(FIGURE), new_code_cell(NUMBER))
     (root / "executed").unlink()

@@ -24,6 +24,7 @@ from tools.notebooks import (
     WIDGET_VIEW,
     dumps,
     find_all,
+    find_pages,
     loads,
     normalise,
     prepare_kernels,
@@ -86,24 +87,66 @@ def test_write_replaces_the_file_and_leaves_nothing_else(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_find_all_goes_from_front_to_back(tmp_path):
-    names = ["intro.ipynb", "chapters/01-a.ipynb", "chapters/02-b.ipynb", "appendix/errata.ipynb"]
-    for name in [*reversed(names), "chapters/.ipynb_checkpoints/01-a.ipynb", "lib/x.ipynb"]:
+TOC = """\
+root: intro
+parts:
+  - chapters:
+      - file: chapters/02-b
+        sections:
+          - file: chapters/01-a
+  - chapters:
+      - file: appendix/notation
+"""
+
+
+def test_the_pages_of_the_book_are_those_that_the_table_of_contents_lists(tmp_path):
+    names = ["intro.ipynb", "chapters/02-b.ipynb", "chapters/01-a.ipynb"]
+    others = ["chapters/Untitled.ipynb", "chapters/01-a-Copy1.ipynb", "stray.ipynb", "chapters/notes.md"]
+    for name in [*names, *others, "appendix/notation.md"]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
+    (tmp_path / "_toc.yml").write_text(TOC)
     assert [path.relative_to(tmp_path).as_posix() for path in find_all(tmp_path)] == names
+    assert find_pages(tmp_path) == [*find_all(tmp_path), tmp_path / "appendix" / "notation.md"]
+    (tmp_path / "appendix" / "notation.md").unlink()
+    with pytest.raises(
+        FileNotFoundError, match=r"_toc\.yml lists appendix/notation, and there is no such page"
+    ):
+        find_pages(tmp_path)
 
 
-def test_the_tests_and_the_table_of_contents_know_exactly_the_notebooks_of_the_book():
+def test_the_table_of_contents_lists_every_notebook_that_is_kept_in_the_repository():
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a repository: nothing tells the book's notebooks from a reader's own")
+    kept = subprocess.run(
+        ["git", "ls-files", "*.ipynb"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert sorted(kept.stdout.split()) == sorted(path.relative_to(ROOT).as_posix() for path in find_all())
+
+
+def test_the_tests_know_the_notebooks_of_the_book_and_leave_a_readers_own_alone():
     book = [path.relative_to(ROOT).as_posix() for path in find_all()]
-    collect = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
-    run = subprocess.run(collect, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert sorted(set(re.findall(r"^(\S+\.ipynb)::", run.stdout, re.M))) == sorted(book)
+    own = ROOT / "chapters" / f"Untitled-{os.getpid()}.ipynb"
+    own.write_text(dumps(notebook(new_code_cell("x = 1"))), encoding="utf-8")
+    try:
+        assert collected() == sorted(book)
+        assert collected(own) == [own.relative_to(ROOT).as_posix()], "named, it is tested"
+    finally:
+        own.unlink()
 
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    pages = [toc["root"], *(page["file"] for part in toc["parts"] for page in part["chapters"])]
-    assert sorted(f"{page}.ipynb" for page in pages if not (ROOT / f"{page}.md").exists()) == sorted(book)
+
+def collected(*paths):
+    """Return the notebooks in which pytest finds tests."""
+    options = ["--collect-only", "-q", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", *options, *paths]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return sorted(set(re.findall(r"^(\S+\.ipynb)::", run.stdout, re.M)))
+
+
+def test_the_build_leaves_a_readers_own_pages_alone():
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    assert config["only_build_toc_files"] is True
 
 
 def test_every_way_to_run_a_notebook_has_the_same_time_out():
@@ -132,3 +175,57 @@ def test_preparing_twice_keeps_what_the_user_set_and_adds_nothing(monkeypatch):
         prepare_kernels()
     assert os.environ["PYTHONPATH"] == f"{ROOT}{os.pathsep}elsewhere"
     assert os.environ["OPENBLAS_NUM_THREADS"] == "2"
+
+
+HOSTILE = {
+    "MPLBACKEND": "agg",
+    "MATPLOTLIBRC": "{folder}/matplotlibrc",
+    "MPLCONFIGDIR": "{folder}",
+    "IPYTHONDIR": "{folder}",
+    "PYTHONOPTIMIZE": "1",
+    "PYTHONIOENCODING": "cp1252",
+    "PYTHONSAFEPATH": "1",
+    "PYTHONWARNINGS": "error",
+}
+ASKED = """\
+import sys, matplotlib, matplotlib.pyplot as plt
+print(matplotlib.get_backend(), plt.rcParams["lines.linewidth"], sys.flags.optimize, sys.warnoptions)
+print("start" in globals())
+try:
+    assert 1 == 2
+except AssertionError:
+    print("asserts")
+plt.plot([1, 2])
+plt.show()"""
+
+
+def test_the_users_environment_does_not_choose_how_kernels_draw_and_run(monkeypatch, tmp_path):
+    (tmp_path / "matplotlibrc").write_text("lines.linewidth: 7")
+    start = tmp_path / "profile_default" / "startup" / "start.py"
+    start.parent.mkdir(parents=True)
+    start.write_text("start = True")
+    for name, value in HOSTILE.items():
+        monkeypatch.setenv(name, value.format(folder=tmp_path))
+    prepare_kernels()
+    book = notebook(new_code_cell(ASKED))
+    NotebookClient(book, kernel_name="python3", resources={"metadata": {"path": ROOT / "chapters"}}).execute()
+    printed, figure = book.cells[0].outputs
+    assert printed.text.splitlines() == ["inline 1.5 0 []", "False", "asserts"]
+    assert "image/png" in figure.data
+
+
+def test_pytest_that_would_skip_asserts_says_so_in_a_line():
+    command = [sys.executable, "-O", "-m", "pytest", "-p", "no:cacheprovider", "tests/test_checks.py"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
+    assert run.returncode != 0
+    assert "Python runs optimized (-O, PYTHONOPTIMIZE)" in run.stdout + run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
+
+
+def test_make_runs_python_as_the_project_means_it():
+    hostile = {name: "1" for name in HOSTILE if name.startswith("PYTHON")}
+    command = ["make", "--no-print-directory", "-f", "Makefile", "-f", "-", "ask"]
+    quiet = {"input": "ask:\n\t@env\n", "capture_output": True, "text": True, "check": True}
+    run = subprocess.run(command, cwd=ROOT, env={**os.environ, **hostile}, **quiet)
+    assert "PATH=" in run.stdout
+    assert [line for line in run.stdout.splitlines() if line.partition("=")[0] in hostile] == []
