@@ -189,7 +189,7 @@ HOSTILE = {
 }
 ASKED = """\
 import sys, matplotlib, matplotlib.pyplot as plt
-print(matplotlib.get_backend(), plt.rcParams["lines.linewidth"], sys.flags.optimize, sys.warnoptions)
+print("inline" in matplotlib.get_backend(), plt.rcParams["lines.linewidth"], sys.flags.optimize, sys.warnoptions)
 print("start" in globals())
 try:
     assert 1 == 2
@@ -210,7 +210,7 @@ def test_the_users_environment_does_not_choose_how_kernels_draw_and_run(monkeypa
     book = notebook(new_code_cell(ASKED))
     NotebookClient(book, kernel_name="python3", resources={"metadata": {"path": ROOT / "chapters"}}).execute()
     printed, figure = book.cells[0].outputs
-    assert printed.text.splitlines() == ["inline 1.5 0 []", "False", "asserts"]
+    assert printed.text.splitlines() == ["True 1.5 0 []", "False", "asserts"]
     assert "image/png" in figure.data
 
 
