@@ -189,7 +189,8 @@ HOSTILE = {
 }
 ASKED = """\
 import sys, matplotlib, matplotlib.pyplot as plt
-print("inline" in matplotlib.get_backend(), plt.rcParams["lines.linewidth"], sys.flags.optimize, sys.warnoptions)
+look = plt.rcParams["lines.linewidth"]
+print("inline" in matplotlib.get_backend(), look, sys.flags.optimize, sys.warnoptions)
 print("start" in globals())
 try:
     assert 1 == 2
