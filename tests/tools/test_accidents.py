@@ -215,6 +215,7 @@ def test_a_full_disk_is_named_in_one_line(tmp_path, subtests):
         for name in ("requirements.txt", "constraints.txt"):
             (tmp_path / name).touch()
         (tmp_path / "index.md").write_text("# Title\n", encoding="utf-8")
+        (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: index\n", encoding="utf-8")
         code, error = complaint(*building(tmp_path), preexec_fn=small_files)
         html = tmp_path / "_build" / "html"
         assert (code, error) == (1, f"book: cannot write into the folder {html}: File too large")
