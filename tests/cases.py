@@ -15,9 +15,21 @@ import numpy as np
 
 from lib import checks
 from lib.book import claims, plotting
-from lib.datasets import augmentation, mnist1d, points, sampling
+from lib.datasets import augmentation, mnist1d, points, sampling, sequences
 from lib.experiments import double_descent, published, sweeps
-from lib.nn import ensembling, finetuning, initialization, layers, losses, networks, params
+from lib.nn import (
+    attention,
+    decoding,
+    ensembling,
+    finetuning,
+    initialization,
+    layers,
+    losses,
+    networks,
+    normalization,
+    params,
+    transformers,
+)
 from lib.optim import gradient_flow, optimizers, schedules, training
 from lib.stats import bias_variance, decision, decision_losses, linear_models, quadrature, transfer
 
@@ -916,6 +928,266 @@ case(
     samples=MATRIX,
 )
 
+# --- attention, transformers, decoding ---
+TOKENS = np.array([[0, 2, 1], [1, 1, 0]])  # two sequences of three tokens
+QUERIES = np.stack([MATRIX, -MATRIX])  # (2, 4, 2)
+
+
+def attended(q: object, k: object, v: object, **_: object) -> tuple[int, ...]:
+    """Return the shape of what attention gives."""
+    return (*np.broadcast_shapes(lead(q, 2), lead(k, 2), lead(v, 2)), np.shape(q)[-2], np.shape(v)[-1])
+
+
+def looked(q: object, k: object, **_: object) -> tuple[int, ...]:
+    """Return the shape of the weights of attention."""
+    return (*np.broadcast_shapes(lead(q, 2), lead(k, 2)), np.shape(q)[-2], np.shape(k)[-2])
+
+
+case(attention.softmax, size, loose="s", s=MATRIX)
+case(
+    attention.causal_mask,
+    lambda n_queries, n_keys: [(n_queries, n_keys)],
+    call=lambda **given: np.exp(attention.causal_mask(**given)),
+    n_queries=3,
+    n_keys=4,
+)
+case(
+    attention.attention_weights,
+    lambda **given: [looked(**given)],
+    loose="q k mask scale",
+    q=QUERIES,
+    k=MATRIX,
+    mask=np.array([[0.0, 0.0, -1.0, 0.5]]),
+    scale=0.5,
+)
+case(
+    attention.attend,
+    lambda **given: [attended(**given)],
+    call=lambda **given: attention.attend(**given)[0],
+    loose="q k v mask scale",
+    q=QUERIES,
+    k=QUERIES,
+    v=QUERIES,
+    mask=np.array([[0.0, 0.0, -1.0, 0.5]]),
+    scale=0.5,
+)
+case(
+    attention.attend_online,
+    lambda block, **given: [attended(**given)],
+    loose="q k v scale",
+    free="block",
+    q=QUERIES,
+    k=QUERIES,
+    v=QUERIES,
+    scale=0.5,
+    block=3,
+)
+case(attention.elu_feature, size, loose="x", x=MATRIX)
+case(
+    attention.linear_attention,
+    lambda **given: [attended(**given)],
+    loose="q k v",
+    q=QUERIES,
+    k=QUERIES,
+    v=QUERIES,
+)
+case(attention.frequencies, lambda c, base: [(c // 2,)], c=4, base=100.0)
+case(
+    attention.sinusoids,
+    lambda t, d, base: [(len(t), d)],
+    t=np.array([0.0, 1.0, 2.0]),
+    d=4,
+    base=100.0,
+)
+case(
+    attention.rotate,
+    lambda x, t, base: size(x),
+    loose="x",
+    x=QUERIES,
+    t=np.array([0.0, 1.0, 2.0, 4.0]),
+    base=100.0,
+)
+case(
+    attention.self_attention,
+    lambda T, d, heads: [(3 * d, d), (d, d), (2 * T, d)],
+    call=lambda T, d, heads: run(
+        attention.self_attention(T, d, heads, rotary=True), np.ones((2 * checks.count("T", T), d))
+    ),
+    T=3,
+    d=4,
+    heads=2,
+)
+case(
+    attention.self_attention,
+    size,
+    loose="h",
+    call=lambda h: run(attention.self_attention(4, 2), h)[-1],
+    h=MANY,
+)
+FIRST = attention.self_attention(4, 2).init(rng())
+case(
+    attention.attend_next,
+    lambda h: [np.shape(h), (*lead(h, 2), 1, np.shape(h)[-2], np.shape(h)[-2])],
+    loose="h",
+    call=lambda h: attention.attend_next(FIRST, h)[:2],
+    h=MANY,
+)
+case(
+    normalization.layer_norm,
+    lambda d, eps: [(d,), (d,), (4, d)],
+    call=lambda d, eps: run(normalization.layer_norm(d, eps), np.ones((4, d)) * np.arange(d)),
+    loose="eps",
+    d=3,
+    eps=0.5,
+)
+case(
+    normalization.layer_norm,
+    size,
+    loose="h",
+    call=lambda h: run(normalization.layer_norm(2), h)[-1],
+    h=MANY,
+)
+case(
+    transformers.embedding,
+    lambda vocabulary, d: [(vocabulary, d), (6, d)],
+    call=lambda vocabulary, d: run(transformers.embedding(vocabulary, d), 0 * TOKENS),
+    vocabulary=3,
+    d=2,
+)
+case(
+    transformers.embedding,
+    lambda h: [(*lead(h, 2), np.shape(h)[-2] * np.shape(h)[-1], 2)],
+    call=lambda h: run(transformers.embedding(3, 2), h)[-1],
+    h=TOKENS,
+)
+case(
+    transformers.positions,
+    lambda T, d: [(T, d), (2 * T, d)],
+    call=lambda T, d: run(transformers.positions(T, d), np.ones((2 * checks.count("T", T), d))),
+    T=3,
+    d=2,
+)
+case(transformers.positions, size, loose="h", call=lambda h: run(transformers.positions(4, 2), h)[-1], h=MANY)
+case(
+    transformers.patches,
+    lambda size, stride: [(3 * (1 + (8 - size) // stride), size)],
+    call=lambda size, stride: run(transformers.patches(size, stride), np.ones((3, 8)))[-1],
+    size=4,
+    stride=2,
+)
+case(
+    transformers.patches,
+    lambda h: [(*lead(h, 2), np.shape(h)[-2] * (np.shape(h)[-1] - 1), 2)],
+    loose="h",
+    call=lambda h: run(transformers.patches(2, 1), h)[-1],
+    h=MANY,
+)
+case(
+    transformers.mean_token,
+    lambda T: [(2, 3)],
+    call=lambda T: run(transformers.mean_token(T), np.ones((2 * checks.count("T", T), 3)))[-1],
+    T=3,
+)
+case(
+    transformers.mean_token,
+    lambda h: [(*lead(h, 2), np.shape(h)[-2] // 4, np.shape(h)[-1])],
+    loose="h",
+    call=lambda h: run(transformers.mean_token(4), h)[-1],
+    h=MANY,
+)
+for norm in transformers.NORMS:
+    case(
+        transformers.block,
+        lambda T, d, heads, hidden: [(2 * T, d)],
+        call=lambda T, d, heads, hidden, norm=norm: run(
+            transformers.block(T, d, heads, hidden=hidden, norm=norm), np.ones((2 * checks.count("T", T), d))
+        )[-1],
+        T=3,
+        d=4,
+        heads=2,
+        hidden=3,
+    )
+case(
+    transformers.block,
+    lambda norm: [(3, 4)],
+    call=lambda norm: run(transformers.block(3, 4, norm=norm), np.ones((3, 4)))[-1],
+    norm="post",
+)
+for make in (transformers.residual_stream, transformers.transformer):
+    case(
+        make,
+        lambda vocabulary, T, d, heads, depth, make=make: [
+            (2 * T, d if make is transformers.residual_stream else vocabulary)
+        ],
+        call=lambda vocabulary, T, d, heads, depth, make=make: run(
+            make(vocabulary, T, d, heads, depth), np.zeros((2, checks.count("T", T)))
+        )[-1],
+        vocabulary=3,
+        T=4,
+        d=4,
+        heads=2,
+        depth=2,
+    )
+    case(
+        make,
+        lambda places, make=make: [(6, 4 if make is transformers.residual_stream else 3)],
+        call=lambda places, make=make: run(make(3, 3, 4, places=places), TOKENS)[-1],
+        places="rotary",
+    )
+case(decoding.temperature, lambda p, tau: size(p), p=TABLE, tau=0.5)
+case(decoding.top_k, lambda p, k: size(p), free="k", p=TABLE, k=2)
+case(decoding.nucleus, lambda p, mass: size(p), p=TABLE, mass=0.75)
+case(
+    decoding.beam_search,
+    lambda length, width: [(min(width, 2**length), length), (min(width, 2**length),)],
+    call=lambda length, width: decoding.beam_search(
+        lambda texts: np.full((len(texts), 2), [0.25, 0.75]), length, width
+    ),
+    length=3,
+    width=2,
+)
+
+# --- sequences ---
+SOURCE = sequences.mess3(0.75, 0.5)
+case(sequences.mess3, lambda stay, clear: [(3, 3, 3)], stay=0.75, clear=0.5)
+case(
+    sequences.markov_source,
+    lambda P: [(len(P),) * 3],
+    P=np.array([[0.25, 0.75], [0.5, 0.5]]),
+)
+case(sequences.stationary, lambda T: [(np.shape(T)[1],)], T=SOURCE)
+case(
+    sequences.sample_words,
+    lambda T, n, length, rng: [(n, length)],
+    T=SOURCE,
+    n=4,
+    length=3,
+    rng=rng(),
+)
+case(
+    sequences.beliefs,
+    lambda T, words: [(len(words), np.shape(words)[1] + 1, np.shape(T)[1])],
+    T=SOURCE,
+    words=TOKENS,
+)
+case(
+    sequences.next_letter,
+    lambda T, words: [(len(words), np.shape(words)[1] + 1, len(T))],
+    T=SOURCE,
+    words=TOKENS,
+)
+case(sequences.word_probabilities, lambda T, words: [(len(words),)], T=SOURCE, words=TOKENS)
+case(sequences.all_words, lambda K, length: [(K**length, length)], K=2, length=3)
+case(sequences.entropy_floors, lambda T, length: [(length,)], T=SOURCE, length=3)
+case(
+    sequences.bpe_train,
+    lambda merges: [(min(merges, 2), 2)],
+    call=lambda merges: np.reshape(sequences.bpe_train(b"abababcab", merges), (-1, 2)),
+    free="merges",
+    merges=2,
+)
+
+
 # Public functions without such arguments, and why.
 NOTHING_TO_SPOIL = {
     "book.plotting.setup": "no arguments",
@@ -947,6 +1219,10 @@ NOTHING_TO_SPOIL = {
             "book.widgets.explorer",
         ],
         "objects of matplotlib",
+    ),
+    **dict.fromkeys(
+        ["datasets.sequences.bpe_encode", "datasets.sequences.bpe_decode", "datasets.sequences.merge_pair"],
+        "bytes and lists of whole numbers: `test_sequences`",
     ),
     **dict.fromkeys(
         [
