@@ -946,7 +946,7 @@ def looked(q: object, k: object, **_: object) -> tuple[int, ...]:
 case(attention.softmax, size, loose="s", s=MATRIX)
 case(
     attention.causal_mask,
-    lambda n_queries, n_keys: [(n_queries, n_keys)],
+    lambda n_queries, n_keys: [(n_queries, n_queries if n_keys is None else n_keys)],
     call=lambda **given: np.exp(attention.causal_mask(**given)),
     n_queries=3,
     n_keys=4,
@@ -1009,7 +1009,7 @@ case(
 )
 case(
     attention.self_attention,
-    lambda T, d, heads: [(3 * d, d), (d, d), (2 * T, d)],
+    lambda T, d, heads: [(3 * int(d), d), (d, d), (2 * int(T), d)],
     call=lambda T, d, heads: run(
         attention.self_attention(T, d, heads, rotary=True), np.ones((2 * checks.count("T", T), d))
     ),
@@ -1062,7 +1062,7 @@ case(
 )
 case(
     transformers.positions,
-    lambda T, d: [(T, d), (2 * T, d)],
+    lambda T, d: [(T, d), (2 * int(T), d)],
     call=lambda T, d: run(transformers.positions(T, d), np.ones((2 * checks.count("T", T), d))),
     T=3,
     d=2,
@@ -1098,7 +1098,7 @@ case(
 for norm in transformers.NORMS:
     case(
         transformers.block,
-        lambda T, d, heads, hidden: [(2 * T, d)],
+        lambda T, d, heads, hidden: [(2 * int(T), d)],
         call=lambda T, d, heads, hidden, norm=norm: run(
             transformers.block(T, d, heads, hidden=hidden, norm=norm), np.ones((2 * checks.count("T", T), d))
         )[-1],
@@ -1117,7 +1117,7 @@ for make in (transformers.residual_stream, transformers.transformer):
     case(
         make,
         lambda vocabulary, T, d, heads, depth, make=make: [
-            (2 * T, d if make is transformers.residual_stream else vocabulary)
+            (2 * int(T), d if make is transformers.residual_stream else vocabulary)
         ],
         call=lambda vocabulary, T, d, heads, depth, make=make: run(
             make(vocabulary, T, d, heads, depth), np.zeros((2, checks.count("T", T)))
@@ -1139,7 +1139,10 @@ case(decoding.top_k, lambda p, k: size(p), free="k", p=TABLE, k=2)
 case(decoding.nucleus, lambda p, mass: size(p), p=TABLE, mass=0.75)
 case(
     decoding.beam_search,
-    lambda length, width: [(min(width, 2**length), length), (min(width, 2**length),)],
+    lambda length, width: [
+        (min(int(width), 2 ** int(length)), length),
+        (min(int(width), 2 ** int(length)),),
+    ],
     call=lambda length, width: decoding.beam_search(
         lambda texts: np.full((len(texts), 2), [0.25, 0.75]), length, width
     ),
@@ -1177,7 +1180,7 @@ case(
     words=TOKENS,
 )
 case(sequences.word_probabilities, lambda T, words: [(len(words),)], T=SOURCE, words=TOKENS)
-case(sequences.all_words, lambda K, length: [(K**length, length)], K=2, length=3)
+case(sequences.all_words, lambda K, length: [(int(K) ** length, length)], K=2, length=3)
 case(sequences.entropy_floors, lambda T, length: [(length,)], T=SOURCE, length=3)
 case(
     sequences.bpe_train,

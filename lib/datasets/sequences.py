@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lib.checks import count, finite, generator, proportion, whole
+from lib.checks import as_array, count, finite, generator, proportion, whole
 
 MOST_WORDS = 2**20
 
@@ -109,7 +109,7 @@ def _source(T: ArrayLike) -> NDArray:
 
 
 def _words(T: NDArray, words: ArrayLike) -> NDArray:
-    words = np.asarray(words)
+    words = as_array("words", words)
     if words.ndim != 2 or len(words) == 0 or (words.size and words.dtype.kind not in "iu"):
         raise ValueError(
             f"words must have shape (n, t), of whole numbers, but it is {words.dtype} of {words.shape}"

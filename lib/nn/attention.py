@@ -129,10 +129,14 @@ def attention_weights(
     s = scale * (q @ k.mT)
     if mask is not None:
         mask = numbers("mask", mask)
+        if mask.dtype.kind == "c":
+            raise ValueError(f"mask must hold real numbers, but its dtype is {mask.dtype}")
         try:
             s = s + np.broadcast_to(mask, s.shape).astype(s.dtype, copy=False)
         except ValueError:
-            raise ValueError(f"mask must fit the scores, {s.shape}, but its shape is {mask.shape}") from None
+            raise ValueError(
+                f"mask must fit the scores of q and k, {s.shape}, but its shape is {mask.shape}"
+            ) from None
     return _softmax(s)
 
 
@@ -272,7 +276,7 @@ def elu_feature(x: NDArray) -> NDArray:
     Returns
     -------
     NDArray
-        phi(x), of the shape of x.
+        phi(x), of the shape of x.  Below -40 it stays at e^-40, so that no product of two is lost.
 
     Raises
     ------
@@ -285,7 +289,7 @@ def elu_feature(x: NDArray) -> NDArray:
     [1.0, 3.0]
     """
     x = numbers("x", x)
-    return np.where(x > 0, 1 + x, np.exp(np.minimum(x, 0)))
+    return np.where(x > 0, 1 + x, np.exp(np.clip(x, -40, 0)))
 
 
 def linear_attention(q: NDArray, k: NDArray, v: NDArray) -> NDArray:
@@ -400,8 +404,11 @@ def sinusoids(t: NDArray, d: int, base: float = 10_000.0) -> NDArray:
     array([[0.  , 1.  ],
            [0.84, 0.54]])
     """
-    angle = finite("t", t, ndim=1)[:, None] * frequencies(count("d", d), base)
-    return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(len(angle), -1)
+    t, d = finite("t", t, ndim=1), count("d", d)
+    if d % 2:
+        raise ValueError(f"d must be even, a sine and a cosine for each frequency, but it is {d}")
+    angle = t[:, None] * frequencies(d, base)
+    return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(len(t), d)
 
 
 def rotate(x: NDArray, t: NDArray, base: float = 10_000.0) -> NDArray:
@@ -584,8 +591,8 @@ def attend_next(
     (Omega_qkv, Omega_out), h = params, numbers("h", h)
     d = Omega_out.shape[-1]
     c = _head_width(d, count("heads", heads), rotary)
-    if h.ndim < 2 or h.shape[-1] != d or h.shape[-2] == 0:
-        raise ValueError(f"h must have shape (..., m, {d}), but it is {h.shape}")
+    if h.ndim < 2 or h.shape[-1] != d or h.size == 0:
+        raise ValueError(f"h must have shape (..., m, {d}), and not be empty, but it is {h.shape}")
     q, k, v = (
         part.reshape(*h.shape[:-1], heads, c).swapaxes(-3, -2)
         for part in np.split(h @ Omega_qkv.mT, 3, axis=-1)

@@ -119,7 +119,10 @@ def nucleus(p: ArrayLike, mass: float) -> NDArray:
 
 @representable("p")
 def _probabilities(p: ArrayLike) -> NDArray:
-    return distribution("p", p).astype(float)
+    p = distribution("p", p).astype(float)
+    if p.size == 0:
+        raise ValueError(f"p must not be empty, but its shape is {p.shape}")
+    return p
 
 
 def _kept(p: NDArray, choose: Callable[[NDArray], NDArray]) -> NDArray:

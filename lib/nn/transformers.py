@@ -99,6 +99,8 @@ def positions(T: int, d: int) -> Layer:
 
     def apply(params: tuple, h: NDArray) -> tuple:
         (P,), sequences = params, (*h.shape[:-2], -1, T, d)
+        if h.shape[-1] != d:
+            raise ValueError(f"rows have width {d}")
         f = h.reshape(sequences) + P[..., None, :, :]
         return f.reshape(*f.shape[:-3], -1, d), lambda df: (
             (df.reshape(*df.shape[:-2], -1, T, d).sum(axis=-3),),
@@ -144,7 +146,7 @@ def patches(size: int, stride: int) -> Layer:
     def apply(_: tuple, x: NDArray) -> tuple:
         windows = np.arange(0, x.shape[-1] - size + 1, stride)[:, None] + np.arange(size)
         if windows.size == 0:
-            raise ValueError(f"a row must hold a window of {size}")
+            raise ValueError(f"a row must hold a window of size {size}")
 
         def pullback(df: NDArray) -> tuple:
             dx = np.zeros((*df.shape[:-2], *x.shape[-2:]), df.dtype)
