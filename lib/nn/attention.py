@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lib.checks import count, finite, numbers, positive
 from lib.nn.initialization import Initializer, variance_scaling
-from lib.nn.layers import Layer, _checked
+from lib.nn.layers import Layer, input_checked
 
 LECUN = variance_scaling(gain=1)
 
@@ -454,7 +454,7 @@ def rotate(x: NDArray, t: NDArray, base: float = 10_000.0) -> NDArray:
     return np.stack([a * cos - b * sin, a * sin + b * cos], axis=-1).reshape(x.shape)
 
 
-@_checked(ndim=2)
+@input_checked(ndim=2)
 def self_attention(
     T: int,
     d: int,

@@ -4,10 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lib.checks import count, ensemble, nonnegative
-from lib.nn.layers import Layer, _checked
+from lib.nn.layers import Layer, input_checked
 
 
-@_checked(ndim=2)
+@input_checked(ndim=2)
 def layer_norm(d: int, eps: float = 1e-5) -> Layer:
     r"""Shift and scale each row to mean 0 and variance 1, then by a gain and a shift that are learned.
 

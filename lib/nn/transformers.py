@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from lib.checks import choice, count, ensemble
 from lib.nn.attention import self_attention
 from lib.nn.initialization import variance_scaling
-from lib.nn.layers import Layer, _checked, _no_parameters, linear, relu, residual, serial
+from lib.nn.layers import Layer, input_checked, no_parameters, linear, relu, residual, serial
 from lib.nn.normalization import layer_norm
 
 SMALL = variance_scaling(gain=0.1)
@@ -14,7 +14,7 @@ PLACES = ("learned", "rotary", "none")
 NORMS = ("pre", "post", "none")
 
 
-@_checked(ndim=2)
+@input_checked(ndim=2)
 def embedding(vocabulary: int, d: int) -> Layer:
     r"""Look up a row for each token.
 
@@ -63,7 +63,7 @@ def embedding(vocabulary: int, d: int) -> Layer:
     return Layer(init, apply)
 
 
-@_checked(ndim=2)
+@input_checked(ndim=2)
 def positions(T: int, d: int) -> Layer:
     r"""Add to each token a row that belongs to its place, and is learned.
 
@@ -110,7 +110,7 @@ def positions(T: int, d: int) -> Layer:
     return Layer(init, apply)
 
 
-@_checked(ndim=2)
+@input_checked(ndim=2)
 def patches(size: int, stride: int) -> Layer:
     r"""Cut rows into windows, each of which is a token.
 
@@ -157,10 +157,10 @@ def patches(size: int, stride: int) -> Layer:
 
         return x[..., windows].reshape(*x.shape[:-2], -1, size), pullback
 
-    return Layer(_no_parameters, apply)
+    return Layer(no_parameters, apply)
 
 
-@_checked(ndim=2)
+@input_checked(ndim=2)
 def mean_token(T: int) -> Layer:
     r"""Replace the tokens of each sequence by their mean.
 
@@ -192,7 +192,7 @@ def mean_token(T: int) -> Layer:
         f = h.reshape(*h.shape[:-2], -1, T, h.shape[-1]).mean(axis=-2)
         return f, lambda df: ((), np.repeat(df / T, T, axis=-2))
 
-    return Layer(_no_parameters, apply)
+    return Layer(no_parameters, apply)
 
 
 def block(
