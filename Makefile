@@ -46,8 +46,9 @@ test-matrix: $(installed) ## run every notebook on other kernels, threads and ve
 test-accidents: $(installed) ## kill the build of the book at random moments, and see that the next one succeeds
 	$(python) -m pytest tests/accidents -s
 
-bench: $(installed) ## measure how fast lib is, beside PyTorch and JAX if they are installed, into benchmarks/results.json
+bench: $(installed) ## measure how fast lib is, beside PyTorch and JAX if they are installed, into benchmarks/*.json
 	$(python) -m benchmarks
+	$(python) -m benchmarks.transformer
 
 clean: ## remove everything that was built or installed
 	rm -rf .venv _build node_modules .pytest_cache .ruff_cache .import_linter_cache *.egg-info

@@ -188,11 +188,11 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def as_a_worker() -> None:
+def as_a_worker(program: str = "benchmarks") -> None:
     """Begin again in the environment of a sweep's processes, with the kernel of this processor."""
     wanted = {k: v for k, v in os.environ.items() if k not in machine.FORCED_KERNEL} | WORKER | ONE_THREAD
     if wanted != dict(os.environ):
-        os.execve(sys.executable, [sys.executable, "-m", "benchmarks", *sys.argv[1:]], wanted)
+        os.execve(sys.executable, [sys.executable, "-m", program, *sys.argv[1:]], wanted)
 
 
 if __name__ == "__main__":

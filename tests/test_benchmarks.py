@@ -3,13 +3,16 @@
 import json
 import os
 import sys
+from itertools import islice
 
 import numpy as np
 import pytest
 
 from benchmarks import __main__ as benchmarks
-from benchmarks import machine, measure, ours
+from benchmarks import machine, measure, ours, transformer
 from lib.experiments.double_descent import n_parameters
+from lib.nn.losses import cross_entropy
+from lib.nn.networks import objective
 
 
 @pytest.fixture(scope="module")
@@ -182,3 +185,38 @@ def test_a_slope_is_that_of_the_largest_sizes():
 def test_memory_is_beyond_what_was_imported():
     # Weights, momentum and gradient of four networks of width 400 alone are 3 * 4 * 181 210 * 4 bytes.
     assert measure.memory(measure.Contender("ours", 400, 4)) > 8.7
+
+
+def test_a_transformer_trains_as_it_is_timed():
+    steps = transformer.steps(transformer.Contender("ours", width=8, members=2, dtype="float64"))
+    value, _ = objective(transformer.model(8), cross_entropy)
+    (words, following), *_ = transformer.batches(1)
+    *_, last = islice(steps, 200)
+    assert last.shape[0] == 2
+    assert (value(last, words, following) < 0.95 * np.log(3)).all()
+
+
+def test_ratios_compare_like_with_like():
+    def row(way, width, members, dtype, best):
+        return transformer.Contender(way, width, members, dtype)._asdict() | {"best": best}
+
+    rows = [row("ours", 32, 1, "float32", 30.0), row("ours", 32, 5, "float64", 20.0)]
+    assert transformer.ratios(rows) == {}
+    rows += [row("pytorch", 32, 1, "float32", 60.0), row("pytorch", 32, 1, "float64", 80.0)]
+    assert transformer.ratios(rows) == {(32, "float32", 1): 0.5, (32, "float64", 5): 0.25}
+    assert "0.25" in transformer.report({"bar": 2, "steps": rows})
+
+
+def test_a_small_run_measures_a_transformer():
+    rows = transformer.measure(widths=(4,), rounds=1, n=5)
+    assert {(row["dtype"], row["members"]) for row in rows if row["way"] == "ours"} == {
+        (dtype, members) for dtype in ("float32", "float64") for members in (1, 5)
+    }
+    assert all(row["best"] == row["median"] > 0 for row in rows), "there is one round"
+
+
+def test_pytorch_trains_the_same_transformer():
+    pytest.importorskip("torch")
+    from benchmarks import pytorch_transformer
+
+    assert pytorch_transformer.largest_difference(width=8, n_steps=50) < 1e-12

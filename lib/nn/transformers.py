@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from lib.checks import choice, count, ensemble
 from lib.nn.attention import self_attention
 from lib.nn.initialization import variance_scaling
-from lib.nn.layers import Layer, input_checked, no_parameters, linear, relu, residual, serial
+from lib.nn.layers import Layer, input_checked, linear, no_parameters, relu, residual, serial
 from lib.nn.normalization import layer_norm
 
 SMALL = variance_scaling(gain=0.1)

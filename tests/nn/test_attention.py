@@ -122,8 +122,8 @@ def test_the_pullback_of_the_layer(rng, options, members):
     theta, h = layer.start(rng, members), rng.normal(size=(*lead, 6, 4))
     f, pullback = layer.apply(layer.unravel(theta), h)
     w = rng.normal(size=f.shape)
-    (dqkv, dout), dh = pullback(w)
-    dtheta = np.concatenate([dqkv.reshape(*lead, -1), dout.reshape(*lead, -1)], axis=-1)
+    (dOmega_qkv, dOmega), dh = pullback(w)
+    dtheta = np.concatenate([dOmega_qkv.reshape(*lead, -1), dOmega.reshape(*lead, -1)], axis=-1)
     check_gradient(lambda x: inner(w, layer.apply(layer.unravel(theta), x)[0], len(lead)), dh, h, rng, axes=2)
     check_gradient(lambda t: inner(w, layer.apply(layer.unravel(t), h)[0], len(lead)), dtheta, theta, rng)
 
@@ -231,8 +231,8 @@ def test_float32_stays_float32(rng):
     layer, h = self_attention(3, 4, 2, rotary=True), rng.normal(size=(6, 4)).astype(np.float32)
     params = tuple(part.astype(np.float32) for part in layer.init(rng))
     f, pullback = layer.apply(params, h)
-    (dqkv, dout), dh = pullback(f)
-    assert {f.dtype, dqkv.dtype, dout.dtype, dh.dtype} == {np.dtype(np.float32)}
+    (dOmega_qkv, dOmega), dh = pullback(f)
+    assert {f.dtype, dOmega_qkv.dtype, dOmega.dtype, dh.dtype} == {np.dtype(np.float32)}
 
 
 def test_sizes_that_do_not_fit_are_named():
