@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lib.checks import choice, count, ensemble, finite, whole
 from lib.nn.initialization import Initializer
-from lib.nn.layers import HE, Layer, _checked, _no_parameters, linear, serial
+from lib.nn.layers import HE, Layer, input_checked, no_parameters, linear, serial
 
 PADDING_MODES = "zeros", "circular"
 
@@ -379,7 +379,7 @@ def convolution(
     return Layer(inner.init, apply)
 
 
-@_checked(ndim=3)
+@input_checked(ndim=3)
 def _valid_convolution(
     c_in: int, c_out: int, size: tuple, stride: int, dilation: int, weights: Initializer
 ) -> Layer:
@@ -407,7 +407,7 @@ def _with_positions(h: NDArray, d: int) -> None:
         raise ValueError(f"it must have shape (..., n, *positions, C), with {d} axes of positions")
 
 
-@_checked(ndim=3)
+@input_checked(ndim=3)
 def transposed_convolution(
     c_in: int,
     c_out: int,
@@ -489,7 +489,7 @@ def transposed_convolution(
     return Layer(init, apply)
 
 
-@_checked(ndim=3)
+@input_checked(ndim=3)
 def locally_connected(
     c_in: int,
     c_out: int,
@@ -568,7 +568,7 @@ def locally_connected(
     return Layer(init, apply)
 
 
-@_checked(ndim=2)
+@input_checked(ndim=2)
 def pad(before: int, after: int, d: int = 1, mode: str = "zeros") -> Layer:
     r"""Add positions at both ends of each of the d axes of positions.
 
@@ -637,10 +637,10 @@ def pad(before: int, after: int, d: int = 1, mode: str = "zeros") -> Layer:
 
         return f, pullback
 
-    return Layer(_no_parameters, apply)
+    return Layer(no_parameters, apply)
 
 
-@_checked(ndim=2)
+@input_checked(ndim=2)
 def max_pooling(kernel_size: int | tuple, stride: int | None = None) -> Layer:
     r"""Largest value of each window, channel by channel.
 
@@ -686,10 +686,10 @@ def max_pooling(kernel_size: int | tuple, stride: int | None = None) -> Layer:
 
         return f, pullback
 
-    return Layer(_no_parameters, apply)
+    return Layer(no_parameters, apply)
 
 
-@_checked(ndim=2)
+@input_checked(ndim=2)
 def blur_pooling(kernel: ArrayLike, stride: int = 1) -> Layer:
     r"""Convolve every channel with the same fixed kernel, and keep every s-th place.
 
@@ -738,7 +738,7 @@ def blur_pooling(kernel: ArrayLike, stride: int = 1) -> Layer:
 
         return sum(weight * h[..., *at, :] for weight, at in zip(w, taps, strict=True)), pullback
 
-    return Layer(_no_parameters, apply)
+    return Layer(no_parameters, apply)
 
 
 def average_pooling(kernel_size: int | tuple, stride: int | None = None) -> Layer:
@@ -790,7 +790,7 @@ def _windows(h: NDArray, size: tuple, stride: int, name: str = "kernel_size") ->
         raise ValueError(f"{name} {size}: {error}") from error
 
 
-@_checked(ndim=2)
+@input_checked(ndim=2)
 def global_average_pooling(d: int = 1) -> Layer:
     r"""Mean over all positions, channel by channel.
 
@@ -827,10 +827,10 @@ def global_average_pooling(d: int = 1) -> Layer:
             raise ValueError("there must be a position")
         return h.mean(axis=axes), lambda df: ((), np.broadcast_to(np.expand_dims(df / n, axes), h.shape))
 
-    return Layer(_no_parameters, apply)
+    return Layer(no_parameters, apply)
 
 
-@_checked(ndim=1)
+@input_checked(ndim=1)
 def unflatten(sizes: tuple) -> Layer:
     r"""Give each example a shape: from (..., D) to (..., *sizes), such as (rows, columns, channels).
 
@@ -870,10 +870,10 @@ def unflatten(sizes: tuple) -> Layer:
             lambda df: ((), df.reshape(*df.shape[: df.ndim - len(sizes)], back)),
         )
 
-    return Layer(_no_parameters, apply)
+    return Layer(no_parameters, apply)
 
 
-@_checked()
+@input_checked()
 def flatten(axes: int) -> Layer:
     r"""Put the last axes of each example into one: the inverse of `unflatten`.
 
@@ -906,4 +906,4 @@ def flatten(axes: int) -> Layer:
         f = h.reshape(*lead, math.prod(own))
         return f, lambda df: ((), df.reshape(*df.shape[:-1], *own))
 
-    return Layer(_no_parameters, apply)
+    return Layer(no_parameters, apply)
