@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lib.checks import choice, count, ensemble, finite, whole
 from lib.nn.initialization import Initializer
-from lib.nn.layers import HE, Layer, input_checked, no_parameters, linear, serial
+from lib.nn.layers import HE, Layer, input_checked, linear, no_parameters, serial
 
 PADDING_MODES = "zeros", "circular"
 
