@@ -15,10 +15,11 @@ import numpy as np
 
 from lib import checks
 from lib.book import claims, plotting
-from lib.datasets import augmentation, mnist1d, points, sampling, sequences
+from lib.datasets import augmentation, images, mnist1d, points, sampling, sequences
 from lib.experiments import double_descent, published, sweeps
 from lib.nn import (
     attention,
+    convolution,
     decoding,
     ensembling,
     finetuning,
@@ -330,6 +331,230 @@ case(
     y=VECTOR[:, None],
 )
 
+# --- convolution ---
+SIGNALS = np.stack([MATRIX, MATRIX[::-1], 2 * MATRIX])  # (3, 4, 2): examples, positions, channels
+PICTURES = np.arange(120.0).reshape(2, 5, 6, 2) / 8
+
+
+def places(
+    positions: tuple, kernel_size: object, stride: object = 1, padding: int = 0, dilation: int = 1
+) -> tuple[int, ...]:
+    """Return the number of places of a kernel along each axis."""
+    taps = np.atleast_1d(kernel_size).tolist()
+    steps = taps if stride is None else [stride] * len(taps)
+    sizes = zip(positions[-len(taps) :], taps, steps, strict=True)
+    return tuple(convolution.output_size(n, k, int(s), padding, dilation) for n, k, s in sizes)
+
+
+case(
+    convolution.output_size,
+    lambda **_: [()],
+    free="n kernel_size stride padding dilation",
+    n=9,
+    kernel_size=3,
+    stride=2,
+    padding=1,
+    dilation=2,
+)
+case(
+    convolution.input_size,
+    lambda **_: [()],
+    free="n kernel_size stride dilation",
+    n=9,
+    kernel_size=3,
+    stride=2,
+    dilation=2,
+)
+case(
+    convolution.receptive_field,
+    lambda **_: [()],
+    kernel_sizes=LABELS + 2,
+    strides=LABELS + 1,
+    dilations=LABELS + 1,
+)
+case(convolution.circulant, lambda w: [(*np.shape(w), np.shape(w)[-1])], w=TABLE)
+case(
+    convolution.unfold,
+    lambda h, kernel_size, stride, dilation: [
+        (
+            *np.shape(h)[: -1 - np.size(kernel_size)],
+            *places(np.shape(h)[:-1], kernel_size, stride, dilation=dilation),
+            np.prod(kernel_size) * np.shape(h)[-1],
+        )
+    ],
+    h=PICTURES,
+    kernel_size=(2, 3),
+    stride=2,
+    dilation=1,
+)
+case(
+    convolution.fold,
+    lambda patches, positions, kernel_size, stride, dilation: [
+        (
+            *np.shape(patches)[: -1 - np.size(kernel_size)],
+            *np.atleast_1d(positions).tolist(),
+            np.shape(patches)[-1] // np.prod(kernel_size),
+        )
+    ],
+    patches=SIGNALS,
+    positions=8,
+    kernel_size=2,
+    stride=2,
+    dilation=1,
+)
+case(
+    convolution.convolution,
+    lambda c_in, c_out, kernel_size, stride, padding, dilation, padding_mode: [
+        (c_out, 2 * int(kernel_size) * int(c_in)),
+        (c_out,),
+        (3, *places((9, 8), (kernel_size, 2), stride, padding, dilation), c_out),
+    ],
+    call=lambda c_in, c_out, kernel_size, **given: run(
+        convolution.convolution(c_in, c_out, (kernel_size, 2), **given), np.ones((3, 9, 8, c_in))
+    ),
+    c_in=2,
+    c_out=3,
+    kernel_size=2,
+    stride=2,
+    padding=1,
+    dilation=1,
+    padding_mode="circular",
+)
+case(
+    convolution.transposed_convolution,
+    lambda c_in, c_out, kernel_size, stride, dilation, output_padding: [
+        (c_in, int(kernel_size) * int(c_out)),
+        (c_out,),
+        (3, convolution.input_size(4, kernel_size, stride, dilation) + output_padding, c_out),
+    ],
+    call=lambda c_in, c_out, **given: run(
+        convolution.transposed_convolution(c_in, c_out, **given), np.ones((3, 4, c_in))
+    ),
+    c_in=2,
+    c_out=3,
+    kernel_size=2,
+    stride=2,
+    dilation=1,
+    output_padding=1,
+)
+case(
+    convolution.locally_connected,
+    lambda c_in, c_out, positions, kernel_size, stride: [
+        (*places((positions,), kernel_size, stride), c_out, int(kernel_size) * int(c_in)),
+        (*places((positions,), kernel_size, stride), c_out),
+        (3, *places((positions,), kernel_size, stride), c_out),
+    ],
+    call=lambda c_in, c_out, positions, **given: run(
+        convolution.locally_connected(c_in, c_out, positions, **given), np.ones((3, positions, c_in))
+    ),
+    c_in=2,
+    c_out=3,
+    positions=9,
+    kernel_size=2,
+    stride=2,
+)
+case(
+    convolution.pad,
+    lambda before, after, d, mode: [
+        (*PICTURES.shape[: 3 - d], *[n + int(before) + int(after) for n in PICTURES.shape[3 - d : 3]], 2)
+    ],
+    call=lambda **given: run(convolution.pad(**given), PICTURES)[-1],
+    before=2,
+    after=1,
+    d=2,
+    mode="circular",
+)
+for pooling in (convolution.max_pooling, convolution.average_pooling):
+    case(
+        pooling,
+        lambda kernel_size, stride: [(3, *places((4,), kernel_size, stride), 2)],
+        call=lambda kernel_size, stride, make=pooling: run(make(kernel_size, stride), SIGNALS)[-1],
+        kernel_size=2,
+        stride=2,
+    )
+    case(
+        pooling,
+        lambda h: [(*lead(h, 2), *places(np.shape(h)[:-1], 2, 2), np.shape(h)[-1])],
+        loose="h",
+        call=lambda h, make=pooling: run(make(2), h)[-1],
+        h=SIGNALS,
+    )
+case(
+    convolution.blur_pooling,
+    lambda kernel, stride: [
+        (*PICTURES.shape[: 3 - np.ndim(kernel)], *places(PICTURES.shape[:3], np.shape(kernel), stride), 2)
+    ],
+    loose="kernel",
+    call=lambda kernel, stride: run(convolution.blur_pooling(kernel, stride), PICTURES)[-1],
+    kernel=TABLE,
+    stride=2,
+)
+case(
+    convolution.global_average_pooling,
+    lambda d: [(*PICTURES.shape[: 3 - d], 2)],
+    call=lambda d: run(convolution.global_average_pooling(d), PICTURES)[-1],
+    d=2,
+)
+case(
+    convolution.unflatten,
+    lambda sizes: [(2, *sizes)],
+    call=lambda sizes: run(convolution.unflatten(sizes), np.ones((2, 6)))[-1],
+    sizes=(2, 3),
+)
+case(
+    convolution.flatten,
+    lambda axes: [(*np.shape(PICTURES)[: 4 - axes], np.prod(np.shape(PICTURES)[4 - axes :]))],
+    call=lambda axes: run(convolution.flatten(axes), PICTURES)[-1],
+    axes=2,
+)
+for function, layer, longer in (
+    (convolution.convolution, convolution.convolution(2, 3, 2), -1),
+    (convolution.transposed_convolution, convolution.transposed_convolution(2, 3, 2), 1),
+    (convolution.locally_connected, convolution.locally_connected(2, 3, 4, 2), -1),
+):
+    case(
+        function,
+        lambda h, longer=longer: [(*lead(h, 2), np.shape(h)[-2] + longer, 3)],
+        loose="h",
+        call=lambda h, layer=layer: run(layer, h)[-1],
+        h=SIGNALS,
+    )
+case(
+    convolution.pad,
+    lambda h: [(*lead(h, 2), np.shape(h)[-2] + 3, np.shape(h)[-1])],
+    loose="h",
+    call=lambda h: run(convolution.pad(2, 1), h)[-1],
+    h=SIGNALS,
+)
+case(
+    convolution.blur_pooling,
+    lambda h: [(*lead(h, 2), np.shape(h)[-2] - 1, np.shape(h)[-1])],
+    loose="h",
+    call=lambda h: run(convolution.blur_pooling([0.5, 0.5]), h)[-1],
+    h=SIGNALS,
+)
+case(
+    convolution.global_average_pooling,
+    lambda h: [(*lead(h, 2), np.shape(h)[-1])],
+    loose="h",
+    call=lambda h: run(convolution.global_average_pooling(), h)[-1],
+    h=SIGNALS,
+)
+case(
+    convolution.flatten,
+    lambda h: [(*lead(h, 2), np.prod(np.shape(h)[-2:]))],
+    loose="h",
+    call=lambda h: run(convolution.flatten(2), h)[-1],
+    h=SIGNALS,
+)
+case(
+    convolution.unflatten,
+    lambda h: [(*lead(h, 1), 2, 1)],
+    loose="h",
+    call=lambda h: run(convolution.unflatten((2, 1)), h)[-1],
+    h=SIGNALS,
+)
+
 # --- losses ---
 case(losses.squared_error, lambda f, y: [lead(f, 2)], loose="f y", f=MANY, y=MATRIX)
 case(losses.squared_error_gradient, lambda f, y: size(f), loose="f y", f=MANY, y=MATRIX)
@@ -556,6 +781,33 @@ case(
     padding=(2, 6),
     scale=0.5,
     noise=0.125,
+)
+case(images.digit_strokes, lambda: [(10, 11, 2)])
+case(
+    images.digits,
+    lambda y, size, **_: [(len(y), size, size), (len(y), 2)],
+    y=LABELS,
+    rng=rng(),
+    size=6,
+    height=4.0,
+    shift=1.0,
+    wobble=0.125,
+    turn=0.25,
+    shear=0.25,
+    scale=0.125,
+    pen=0.125,
+    noise=0.25,
+)
+case(
+    images.shapes,
+    lambda n, size, **_: [(n, size, size)] * 2,
+    n=2,
+    rng=rng(),
+    size=12,
+    per_image=2,
+    low=2.0,
+    high=3.0,
+    noise=0.25,
 )
 case(sampling.corrupt_labels, lambda y, **_: size(y), y=LABELS, share=0.5, rng=rng(), n_classes=3)
 case(

@@ -13,7 +13,6 @@ CHAPTERS = {
 }
 
 SLIPS = {69}  # a list of slips of the pen: nothing to execute, and no one place in a chapter
-NO_CHAPTER = {65, 66, 67}  # chapter 3 of the notes, convolution, has no chapter in this book
 
 HEADING = re.compile(r"^### E(\d+) · \S", re.M)
 ENTRY = re.compile(r"^\(erratum-e(\d+)\)=\n### E(\d+) · \S", re.M)
@@ -96,7 +95,7 @@ def test_an_entry_says_what_the_notes_say_and_what_is_right(number):
     assert "**Right**" in prose
 
 
-@pytest.mark.parametrize("number", sorted(ENTRIES.keys() - SLIPS - NO_CHAPTER))
+@pytest.mark.parametrize("number", sorted(ENTRIES.keys() - SLIPS))
 def test_an_entry_leads_to_a_chapter(number):
     assert _labels_of_chapters().intersection(ROLE.findall(_prose(ENTRIES[number])))
 
@@ -113,7 +112,7 @@ def test_the_remarks_are_found():
 
 def test_every_erratum_is_linked_from_a_chapter():
     linked = {int(number) for cells in CHAPTERS.values() for number, _ in LINK.findall(_prose(cells))}
-    assert ENTRIES.keys() - linked == (SLIPS | NO_CHAPTER) & ENTRIES.keys()
+    assert ENTRIES.keys() - linked == SLIPS & ENTRIES.keys()
 
 
 def test_links_are_called_what_they_lead_to():
