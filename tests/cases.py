@@ -15,11 +15,29 @@ import numpy as np
 
 from lib import checks
 from lib.book import claims, plotting
-from lib.datasets import augmentation, mnist1d, points, sampling
+from lib.datasets import augmentation, graphs, mnist1d, points, sampling
 from lib.experiments import double_descent, published, sweeps
-from lib.nn import ensembling, finetuning, initialization, layers, losses, networks, params
+from lib.nn import (
+    colour_refinement,
+    ensembling,
+    finetuning,
+    initialization,
+    layers,
+    losses,
+    message_passing,
+    networks,
+    params,
+)
 from lib.optim import gradient_flow, optimizers, schedules, training
-from lib.stats import bias_variance, decision, decision_losses, linear_models, quadrature, transfer
+from lib.stats import (
+    belief_propagation,
+    bias_variance,
+    decision,
+    decision_losses,
+    linear_models,
+    quadrature,
+    transfer,
+)
 
 
 class Case(NamedTuple):
@@ -916,8 +934,123 @@ case(
     samples=MATRIX,
 )
 
+# --- graphs ---
+SQUARE = graphs.graph([(0, 1), (1, 2), (2, 3), (3, 0)], 4)
+PER_EDGE = np.array([0.5, 1.0, -0.5, 2.0, 1.0, 0.25, 0.5, -1.0])  # each edge in both directions
+
+
+case(
+    graphs.graph,
+    lambda edges, n: [(2 * len(edges),)] * 3,
+    call=lambda edges, n: (lambda g: (g.target, g.source, g.reverse))(graphs.graph(edges, n)),
+    free="n",
+    edges=np.array([[0, 1], [1, 2], [0, 3]]),
+    n=4,
+)
+case(
+    graphs.matrix,
+    lambda weights: [(4, 4)],
+    call=lambda weights: graphs.matrix(SQUARE, weights),
+    weights=PER_EDGE,
+)
+case(
+    graphs.one_each,
+    lambda weights: [(8,)],
+    call=lambda weights: graphs.one_each(SQUARE, weights),
+    weights=PER_EDGE,
+)
+case(
+    graphs.block_model,
+    lambda n, c_in, c_out, rng: [(n,), (n,)],
+    call=lambda n, c_in, c_out, rng: (lambda g, y: (g.degrees, y))(*graphs.block_model(n, c_in, c_out, rng)),
+    n=10,
+    c_in=3.0,
+    c_out=1.0,
+    rng=rng(),
+)
+case(
+    graphs.node_features,
+    lambda y, mu, rng: [(len(y),)],
+    y=np.array([1, -1, -1]),
+    mu=0.5,
+    rng=rng(),
+)
+case(belief_propagation.correlation, lambda c_in, c_out: [()], c_in=3.0, c_out=1.0)
+case(belief_propagation.message, lambda odds, r: size(odds), odds=MATRIX, r=0.5)
+case(
+    belief_propagation.believe,
+    lambda r, prior, rounds: [(int(rounds) + 1, 4)],
+    call=lambda r, prior, rounds: belief_propagation.believe(SQUARE, r, prior, rounds),
+    r=0.5,
+    prior=np.array([0.5, -1.0, 0.0, 2.0]),
+    rounds=2,
+)
+case(
+    colour_refinement.refine,
+    lambda rounds, colours: [(4,)],
+    call=lambda rounds, colours: colour_refinement.refine(SQUARE, rounds, colours),
+    free="rounds",
+    rounds=2,
+    colours=np.array([0, 1, 1, 0]),
+)
+case(
+    message_passing.propagate,
+    lambda weights, h: size(h),
+    call=lambda weights, h: run(message_passing.propagate(SQUARE, weights), h)[-1],
+    loose="h",
+    weights=PER_EDGE,
+    h=MANY,
+)
+case(message_passing.identity, size, loose="h", call=lambda h: run(message_passing.identity(), h)[-1], h=MANY)
+case(
+    message_passing.beside,
+    lambda h: [(*lead(h, 1), 2 * np.shape(h)[-1])],
+    loose="h",
+    call=lambda h: run(message_passing.beside(layers.relu(), layers.tanh()), h)[-1],
+    h=MANY,
+)
+case(
+    message_passing.gcn,
+    lambda widths: [(4, widths)],
+    call=lambda widths: run(message_passing.gcn(SQUARE, 3, widths), np.ones((4, 3)))[-1],
+    widths=2,
+)
+case(
+    message_passing.neighbour_layer,
+    lambda d_in, d_out: [(4, d_out)],
+    call=lambda d_in, d_out: run(message_passing.neighbour_layer(SQUARE, d_in, d_out), np.ones((4, d_in)))[
+        -1
+    ],
+    d_in=3,
+    d_out=2,
+)
+for dynamic in (False, True):
+    case(
+        message_passing.graph_attention,
+        lambda d_in, d_out, slope: [(4, d_out)],
+        call=lambda d_in, d_out, slope, dynamic=dynamic: run(
+            message_passing.graph_attention(SQUARE, d_in, d_out, dynamic, slope), np.ones((4, d_in))
+        )[-1],
+        d_in=3,
+        d_out=2,
+        slope=0.25,
+    )
+    case(
+        message_passing.graph_attention,
+        size,
+        call=lambda h, dynamic=dynamic: run(message_passing.graph_attention(SQUARE, 2, 2, dynamic), h)[-1],
+        loose="h",
+        h=MANY,
+    )
+
+
 # Public functions without such arguments, and why.
 NOTHING_TO_SPOIL = {
+    "datasets.graphs.karate_club": "no arguments",
+    **dict.fromkeys(
+        ["datasets.graphs." + name for name in ("laplacian", "mean_weights", "symmetric_weights", "union")],
+        "graphs, which `graph` has checked",
+    ),
     "book.plotting.setup": "no arguments",
     **dict.fromkeys(
         [
