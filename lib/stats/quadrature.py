@@ -1,9 +1,9 @@
-"""Expectations under the normal distribution, as weighted sums."""
+"""Expectations under the normal distribution, and integrals over a box, as weighted sums."""
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from lib.checks import count
+from lib.checks import count, finite, representable
 
 REACH = 10.0  # Beyond ten standard deviations lies 1e-23 of the probability.
 
@@ -46,3 +46,48 @@ def normal_nodes(n: int = 4000) -> tuple[NDArray, NDArray]:
     z = REACH * (np.arange(n) - (n - 1) / 2) / (n / 2)
     density = np.exp(-(z**2) / 2)
     return z, density / density.sum()
+
+
+@representable("low", "high")
+def grid_nodes(low: ArrayLike, high: ArrayLike, n: int) -> tuple[NDArray, float]:
+    r"""Nodes in a box for the integral of a function of d variables, by the midpoint rule.
+
+    .. math:: \int g \approx v \sum_{j=1}^{n^d} g(x_j), \qquad v = \prod_{i=1}^d \frac{b_i - a_i}n
+
+    Parameters
+    ----------
+    low, high
+        Corners a and b of the box, of shape (d,).
+    n
+        Number of cells along each side.
+
+    Returns
+    -------
+    x : NDArray
+        Midpoints of the cells, of shape (n^d, d); the last coordinate runs fastest.
+    volume : float
+        v, that of a cell.
+
+    Raises
+    ------
+    ValueError
+        If low is not below high, or n is no positive whole number.
+
+    Notes
+    -----
+    For a smooth function that vanishes before the edges the error falls faster than any power of the spacing;
+    for a normal density it is below 1e-8 of the integral where cells are as wide as a standard deviation.
+
+    Examples
+    --------
+    >>> x, volume = grid_nodes([-9.0, -9.0], [9.0, 9.0], 36)
+    >>> round(volume * float(np.exp(-np.square(x).sum(axis=-1) / 2).sum()) / (2 * np.pi), 12)
+    1.0
+    """
+    low, high = finite("low", low, ndim=1), finite("high", high, ndim=1)
+    if low.shape != high.shape or low.size == 0 or np.any(low >= high):
+        raise ValueError(f"low must be a corner below and left of high, but they are {low} and {high}")
+    count("n", count("n", n) ** len(low))
+    middles = [a + (b - a) * (np.arange(n) + 0.5) / n for a, b in zip(low, high, strict=True)]
+    x = np.stack(np.meshgrid(*middles, indexing="ij"), axis=-1).reshape(-1, len(low))
+    return x, float(np.prod((high - low) / n))

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from lib.stats.quadrature import normal_nodes
+from lib.stats.quadrature import grid_nodes, normal_nodes
 
 
 @pytest.mark.parametrize("power", range(0, 13))
@@ -35,3 +35,15 @@ def test_nodes_are_symmetric_and_never_zero():
 def test_bad_sizes_are_named(n):
     with pytest.raises(ValueError, match="n must be"):
         normal_nodes(n)
+
+
+def test_grid_nodes_by_hand():
+    x, volume = grid_nodes([0.0, -1.0], [2.0, 1.0], 2)
+    assert x.tolist() == [[0.5, -0.5], [0.5, 0.5], [1.5, -0.5], [1.5, 0.5]]
+    assert volume == 1
+
+
+def test_grid_nodes_integrate_a_normal_density_with_cells_as_wide_as_its_deviation():
+    x, volume = grid_nodes([-7.0, -7.0, -7.0], [7.0, 7.0, 7.0], 14)
+    mass = volume * (np.exp(-np.square(x).sum(axis=-1) / 2)).sum() / (2 * np.pi) ** 1.5
+    assert mass == pytest.approx(1, abs=2e-8)

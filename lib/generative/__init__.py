@@ -1,0 +1,1 @@
+"""Generative models: bijections that carry data to noise, and velocity fields that carry noise to data."""
