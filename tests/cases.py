@@ -15,11 +15,20 @@ import numpy as np
 
 from lib import checks
 from lib.book import claims, plotting
-from lib.datasets import augmentation, mnist1d, points, sampling
+from lib.datasets import augmentation, densities, mnist1d, points, sampling
 from lib.experiments import double_descent, published, sweeps
+from lib.generative import bijections, transport
 from lib.nn import ensembling, finetuning, initialization, layers, losses, networks, params
 from lib.optim import gradient_flow, optimizers, schedules, training
-from lib.stats import bias_variance, decision, decision_losses, linear_models, quadrature, transfer
+from lib.stats import (
+    bias_variance,
+    decision,
+    decision_losses,
+    divergences,
+    linear_models,
+    quadrature,
+    transfer,
+)
 
 
 class Case(NamedTuple):
@@ -916,9 +925,220 @@ case(
     samples=MATRIX,
 )
 
+
+# --- densities, divergences ---
+def parts(mixture: densities.Mixture) -> tuple:
+    """Return the weights, means and scales of a mixture."""
+    return mixture.weights, mixture.means, mixture.scales
+
+
+def part_shapes(k: int, d: int) -> list[tuple[int, ...]]:
+    """Return their shapes."""
+    return [(k,), (k, d), (k,)]
+
+
+case(
+    densities.two_moons,
+    lambda sigma, nodes: part_shapes(2 * int(nodes), 2),
+    call=lambda sigma, nodes: parts(densities.two_moons(sigma, nodes)),
+    sigma=0.25,
+    nodes=5,
+)
+case(
+    densities.ring,
+    lambda k, radius, scale: part_shapes(int(k), 2),
+    call=lambda k, radius, scale: parts(densities.ring(k, radius, scale)),
+    k=5,
+    radius=2.0,
+    scale=0.25,
+)
+case(
+    densities.blobs,
+    lambda scales, distance: part_shapes(len(scales), 2),
+    call=lambda scales, distance: parts(densities.blobs(scales, distance)),
+    scales=np.array([0.5, 0.25]),
+    distance=2.0,
+)
+case(
+    quadrature.grid_nodes,
+    lambda low, high, n: [(int(n) ** len(low), len(low)), ()],
+    low=np.array([-1.0, 0.0]),
+    high=np.array([1.0, 4.0]),
+    n=3,
+)
+case(divergences.entropy, lambda log_p, volume: [lead(log_p, 1)], log_p=MATRIX, volume=0.25)
+case(
+    divergences.kl,
+    lambda log_p, log_q, volume: [several(log_p, log_q)[:-1]],
+    log_p=MATRIX,
+    log_q=-MATRIX,
+    volume=0.25,
+)
+case(
+    divergences.gaussian_entropy,
+    lambda covariance: [lead(covariance, 2)],
+    covariance=np.array([[2.0, 0.5], [0.5, 1.0]]),
+)
+case(
+    divergences.volume_preserving_ceiling,
+    lambda log_p, volume, d: [lead(log_p, 1)],
+    log_p=MATRIX,
+    volume=0.25,
+    d=2,
+)
+
+
+# --- bijections, transport ---
+def pushed(flow: bijections.Bijection, x: np.ndarray) -> tuple:
+    """Return the noise, the log-determinants, and what the inverse makes of the points."""
+    params = flow.init(rng())
+    return *flow.apply(params, x)[0], flow.inverse(params, x)
+
+
+def pushed_shapes(x: object) -> list[tuple[int, ...]]:
+    """Return their shapes."""
+    return [np.shape(x), lead(x, 1), np.shape(x)]
+
+
+def tried(kind: bijections.Transformer) -> tuple:
+    """Return what an increasing function makes of some numbers, and what its inverse does."""
+    c = np.full((4, kind.size), 0.5)
+    return *kind.forward(c, VECTOR)[0], kind.inverse(c, VECTOR)
+
+
+def coupled(split: int) -> bijections.Bijection:
+    """Return a coupling of four coordinates."""
+    split = checks.count("split", split, high=3)
+    kind = bijections.affine()
+    return bijections.coupling(split, networks.mlp(split, 3, (4 - split) * kind.size), kind)
+
+
+POINTS = np.concatenate([MANY, -MANY], axis=-1)  # (3, 4, 4)
+case(
+    bijections.affine, lambda bound: [(4,)] * 3, call=lambda bound: tried(bijections.affine(bound)), bound=2.0
+)
+case(
+    bijections.spline,
+    lambda **_: [(4,)] * 3,
+    call=lambda **given: tried(bijections.spline(**given)),
+    bins=3,
+    bound=2.0,
+    floor=0.125,
+)
+for make in (bijections.triangular, bijections.planar):
+    case(
+        make,
+        lambda d: pushed_shapes(np.ones((3, int(d)))),
+        call=lambda d, make=make: pushed(make(d), np.ones((3, d))),
+        d=2,
+    )
+case(
+    bijections.autoregressive,
+    lambda d, hidden: pushed_shapes(np.ones((3, int(d)))),
+    call=lambda d, hidden: pushed(bijections.autoregressive(d, hidden, bijections.affine()), np.ones((3, d))),
+    d=2,
+    hidden=5,
+)
+case(
+    bijections.coupling,
+    lambda split: pushed_shapes(MATRIX.T),
+    call=lambda split: pushed(coupled(split), MATRIX.T),
+    split=1,
+)
+for function, flow in (
+    (bijections.triangular, bijections.triangular(4)),
+    (bijections.planar, bijections.planar(4)),
+    (bijections.flip, bijections.flip()),
+    (bijections.coupling, coupled(2)),
+    (bijections.autoregressive, bijections.autoregressive(4, 6, bijections.spline(3))),
+    (bijections.chain, bijections.chain(coupled(1), bijections.flip(), coupled(3))),
+):
+    case(
+        function,
+        pushed_shapes,
+        loose="x",
+        call=lambda x, flow=flow: pushed(flow, x),
+        x=POINTS,
+    )
+case(
+    bijections.masked,
+    lambda mask: [(3, 2), (3,), (4, 3)],
+    call=lambda mask: run(bijections.masked(layers.linear(2, 3), mask), MATRIX),
+    mask=np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]),
+    loose="mask",
+)
+case(bijections.normal_log_density, lambda z: [lead(z, 1)], loose="z", z=MANY)
+case(
+    bijections.likelihood,
+    lambda theta, x: [(*lead(theta, 1), np.shape(x)[-2]), np.shape(theta)],
+    loose="theta x",
+    call=lambda theta, x: tuple(f(theta, x) for f in bijections.likelihood(bijections.triangular(2))),
+    theta=np.stack([np.arange(5.0), -np.arange(5.0)]) / 4,
+    x=MATRIX,
+)
+TWO = densities.Mixture([0.5, 0.5], [[-1.0, 0.0], [1.0, 0.5]], [0.5, 1.0])
+case(
+    transport.interpolate,
+    lambda z, x, t: size(x),
+    z=MATRIX,
+    x=-2 * MATRIX,
+    t=np.array([0.0, 0.25, 0.5, 1.0]),
+)
+case(
+    transport.interpolated,
+    lambda t: part_shapes(2, 2),
+    call=lambda t: parts(transport.interpolated(TWO, t)),
+    t=0.25,
+)
+case(
+    transport.mixture_field,
+    lambda x, t: [np.shape(x), lead(x, 1)],
+    loose="x",
+    call=lambda x, t: transport.mixture_field(TWO)(x, t),
+    x=MANY,
+    t=0.25,
+)
+case(
+    transport.network_field,
+    lambda theta, x, t: [(*lead(theta, 1), np.shape(x)[-2], 1), (*lead(theta, 1), np.shape(x)[-2])],
+    loose="theta x",
+    call=lambda theta, x, t: transport.network_field(networks.mlp(2, 1), theta)(x, t),
+    theta=np.array([0.5, 1.0, -1.0]),
+    x=MATRIX[:, 1:],
+    t=0.25,
+)
+for method in ("euler", "midpoint", "runge_kutta"):
+    case(
+        transport.integrate,
+        lambda x, **_: size(x),
+        call=lambda method=method, **given: transport.integrate(lambda x, t: -x, method=method, **given),
+        x=MATRIX,
+        n_steps=3,
+        start=0.5,
+        end=0.25,
+    )
+case(
+    transport.flow_log_density,
+    lambda x, n_steps: [lead(x, 1)],
+    call=lambda x, n_steps: transport.flow_log_density(transport.mixture_field(TWO), x, n_steps),
+    x=MANY,
+    n_steps=2,
+)
+case(
+    transport.matching_batches,
+    lambda batch_size, rng, members: [
+        (*sets(members), int(batch_size), 3),
+        (*sets(members), int(batch_size), 2),
+    ],
+    call=lambda **given: next(transport.matching_batches(TWO, **given)),
+    batch_size=3,
+    rng=rng(),
+    members=2,
+)
+
 # Public functions without such arguments, and why.
 NOTHING_TO_SPOIL = {
-    "book.plotting.setup": "no arguments",
+    **dict.fromkeys(["book.plotting.setup", "generative.bijections.additive"], "no arguments"),
     **dict.fromkeys(
         [
             "experiments.published.train",

@@ -10,7 +10,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lib.checks import count, distribution, ensemble, finite, generator, numbers, positive, whole
+from lib.checks import (
+    count,
+    distribution,
+    ensemble,
+    finite,
+    generator,
+    numbers,
+    positive,
+    representable,
+    whole,
+)
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -200,6 +210,7 @@ def ring(k: int = 8, radius: float = 2.0, scale: float = 0.2) -> Mixture:
     return Mixture(np.full(k, 1 / k), means, positive("scale", scale, ndim=0))
 
 
+@representable("scales", "distance")
 def blobs(scales: ArrayLike = (0.8, 0.15), distance: float = 3.0) -> Mixture:
     r"""Round normal distributions side by side, of equal weight and different sizes.
 
@@ -234,4 +245,4 @@ def blobs(scales: ArrayLike = (0.8, 0.15), distance: float = 3.0) -> Mixture:
         raise ValueError("scales must hold one number at least")
     means = np.zeros((k, 2))
     means[:, 0] = (np.arange(k) - (k - 1) / 2) * distance
-    return Mixture(np.full(k, 1 / k), finite("distance", means), scales)
+    return Mixture(np.full(k, 1 / k), means, scales)

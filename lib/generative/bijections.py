@@ -70,19 +70,8 @@ class Transformer:
     inverse: Callable
 
 
-def checked(make: Callable[..., Bijection]) -> Callable[..., Bijection]:
-    """Decorate a function that makes a bijection: it looks at x and at z first.
-
-    Parameters
-    ----------
-    make
-        What is decorated.
-
-    Returns
-    -------
-    Callable
-        The same, but what it makes raises a `ValueError` if x or z does not hold numbers, or does not fit.
-    """
+def _checked(make: Callable[..., Bijection]) -> Callable[..., Bijection]:
+    """Decorate a function that makes a bijection: what it makes looks at x and at z first."""
 
     @wraps(make)
     def made(*args: object, **kwargs: object) -> Bijection:
@@ -139,7 +128,7 @@ def additive() -> Transformer:
 def affine(bound: float = 3.0) -> Transformer:
     r"""Shift and scale.
 
-    .. math:: z = (x - t)\, e^{-s}, \qquad \log\frac{dz}{dx} = -s, \qquad t = c_1, \quad s = B \tanh\frac{c_2}B
+    .. math:: z = (x - t)\, e^{-s}, \qquad \log\frac{dz}{dx} = -s, \quad t = c_1, \quad s = B \tanh\frac{c_2}B
 
     Parameters
     ----------
@@ -154,13 +143,13 @@ def affine(bound: float = 3.0) -> Transformer:
     Raises
     ------
     ValueError
-        If bound lies outside (0, 100].
+        If bound lies outside 1e-6 ... 100.
 
     Notes
     -----
     Dinh, Sohl-Dickstein and Bengio (2017): RealNVP.
     """
-    bound = _up_to("bound", bound, 100)
+    bound = _between("bound", bound, 1e-6, 100)
 
     def forward(c: NDArray, x: NDArray) -> tuple:
         th = np.tanh(c[..., 1] / bound)
@@ -201,15 +190,19 @@ def spline(bins: int = 8, bound: float = 3.0, floor: float = 1e-3) -> Transforme
     Raises
     ------
     ValueError
-        If bins is no whole number in 1 ... 1000, bound lies outside (0, 1e6], or floor is not positive, or
-        not below 1 / bins.
+        If bins is no whole number in 1 ... 1000, bound lies outside 1e-6 ... 1e6, or floor is not positive
+        or not below 1 / bins.
 
     Notes
     -----
     Gregory and Delbourgo (1982); Durkan, Bekasov, Murray and Papamakarios (2019).  For positive slopes both
     Q and dz/dx are positive, because q is at most 1/4.
     """
-    bins, bound, floor = count("bins", bins, high=1000), _up_to("bound", bound, 1e6), _floor(floor, bins)
+    bins, bound, floor = (
+        count("bins", bins, high=1000),
+        _between("bound", bound, 1e-6, 1e6),
+        _floor(floor, bins),
+    )
     size, least = 2 * bound, floor
     shift = math.log(math.expm1(1 - floor))  # so that slopes start at 1
     K = bins
@@ -276,9 +269,9 @@ def spline(bins: int = 8, bound: float = 3.0, floor: float = 1e-3) -> Transforme
     return Transformer(3 * bins - 1, forward, inverse)
 
 
-def _up_to(name: str, value: float, most: float) -> float:
-    if positive(name, value, ndim=0) > most:
-        raise ValueError(f"{name} must be at most {most:g}, but it is {value}")
+def _between(name: str, value: float, low: float, high: float) -> float:
+    if not low <= finite(name, value, ndim=0) <= high:
+        raise ValueError(f"{name} must lie between {low:g} and {high:g}, but it is {value}")
     return float(value)
 
 
@@ -314,7 +307,7 @@ def _at(table: NDArray, k: NDArray) -> NDArray:
 # --- Bijections of d numbers ---
 
 
-@checked
+@_checked
 def triangular(d: int) -> Bijection:
     r"""Affine map with a triangular matrix.
 
@@ -368,7 +361,7 @@ def triangular(d: int) -> Bijection:
     return Bijection(init, apply, inverse)
 
 
-@checked
+@_checked
 def flip() -> Bijection:
     """Reverse the order of the coordinates, so that the next coupling changes what the last one kept.
 
@@ -384,7 +377,7 @@ def flip() -> Bijection:
     )
 
 
-@checked
+@_checked
 def coupling(split: int, net: Layer, kind: Transformer) -> Bijection:
     r"""Coupling layer: the first coordinates stay, and decide what happens to the others.
 
@@ -486,7 +479,7 @@ def masked(layer: Layer, mask: ArrayLike) -> Layer:
     return Layer(layer.init, apply)
 
 
-@checked
+@_checked
 def autoregressive(d: int, hidden: int, kind: Transformer) -> Bijection:
     r"""Autoregressive layer: each coordinate is changed by a function that those before it decide.
 
@@ -520,7 +513,8 @@ def autoregressive(d: int, hidden: int, kind: Transformer) -> Bijection:
     2016).
     """
     d = count("d", d, high=1000)
-    hidden = count("hidden", hidden, low=max(d - 1, 1), high=1000)
+    if count("hidden", hidden, high=1000) < d - 1:
+        raise ValueError(f"hidden must be at least d - 1, {d - 1}, but it is {hidden}")
     coordinate, unit = np.arange(1, d + 1), np.arange(hidden) % max(d - 1, 1) + 1
     output = np.repeat(coordinate - 1, kind.size)  # c_i sees one coordinate less
     degrees = coordinate, unit, unit, output
@@ -556,7 +550,7 @@ def autoregressive(d: int, hidden: int, kind: Transformer) -> Bijection:
     return Bijection(net.init, apply, inverse)
 
 
-@checked
+@_checked
 def planar(d: int) -> Bijection:
     r"""Planar flow: a push along v that depends on one direction, w.
 
@@ -742,21 +736,25 @@ def likelihood(flow: Bijection) -> tuple[Callable, Callable]:
     (array([-0.918939]), array([-0.5 , -0.75]))
     """
 
+    def image(theta: NDArray, x: NDArray) -> tuple:
+        theta, x = numbers("theta", theta), finite("x", x)
+        if x.size == 0 or (x.ndim != 2 and x.shape[:-2] != theta.shape[:-1]):
+            raise ValueError(
+                f"x must have shape (n, d), or (..., n, d) like theta {theta.shape}, but it is {x.shape}"
+            )
+        try:
+            return flow.apply(flow.unravel(theta), x)
+        except ValueError as error:
+            raise ValueError(f"theta {theta.shape} and x {x.shape} must fit the flow: {error}") from error
+
     def log_density(theta: NDArray, x: NDArray) -> NDArray:
-        (z, logdet), _ = flow.apply(flow.unravel(theta), _data(x))
+        (z, logdet), _ = image(theta, x)
         return normal_log_density(z) + logdet
 
     def gradient(theta: NDArray, x: NDArray) -> NDArray:
-        (z, logdet), pullback = flow.apply(flow.unravel(theta), _data(x))
+        (z, logdet), pullback = image(theta, x)
         n = z.shape[-2]
         dparams, _ = pullback((z / n, np.full(logdet.shape, -1 / n)))
         return ravel(dparams, batch_ndim=np.ndim(theta) - 1)
 
     return log_density, gradient
-
-
-def _data(x: NDArray) -> NDArray:
-    x = finite("x", x)
-    if x.ndim < 2 or x.size == 0:
-        raise ValueError(f"x must have shape (..., n, d), with a point at least, but it is {x.shape}")
-    return x

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lib.checks import choice, count, ensemble, finite, generator, numbers, proportion
+from lib.checks import choice, count, ensemble, finite, generator, numbers, proportion, representable
 from lib.datasets.densities import Mixture
 from lib.generative.bijections import normal_log_density
 from lib.nn.layers import Layer
@@ -153,8 +153,11 @@ def network_field(network: Layer, theta: NDArray) -> Field:
     params = network.unravel(theta)
 
     def field(x: NDArray, t: float) -> tuple[NDArray, NDArray]:
-        x = numbers("x", x)
-        f, pull = network.apply(params, np.concatenate([x, np.full((*x.shape[:-1], 1), t)], axis=-1))
+        x, t = numbers("x", x), proportion("t", t)
+        try:
+            f, pull = network.apply(params, np.concatenate([x, np.full((*x.shape[:-1], 1), t)], axis=-1))
+        except ValueError as error:
+            raise ValueError(f"theta {np.shape(theta)} and x {x.shape} must fit: {error}") from error
         divergence = 0.0
         for i in range(f.shape[-1]):
             unit = np.zeros_like(f)
@@ -187,6 +190,7 @@ def _runge_kutta(u: Callable, x: NDArray, t: float, end: float) -> NDArray:
 _SOLVERS = {"euler": _euler, "midpoint": _midpoint, "runge_kutta": _runge_kutta}
 
 
+@representable("x", "n_steps", "start", "end")
 def integrate(
     u: Callable[[NDArray, float], NDArray],
     x: NDArray,
@@ -221,7 +225,8 @@ def integrate(
     Raises
     ------
     ValueError
-        If n_steps is no positive whole number, method is unknown, or x, start or end is not finite.
+        If n_steps is no positive whole number, method is unknown, x, start or end is not finite, or x leaves
+        the floating-point numbers.
 
     Examples
     --------
@@ -236,6 +241,7 @@ def integrate(
     return x
 
 
+@representable("x", "n_steps")
 def flow_log_density(field: Field, x: NDArray, n_steps: int, method: str = "runge_kutta") -> NDArray:
     r"""Logarithm of the density into which a field carries standard normal noise.
 
