@@ -587,17 +587,18 @@ def planar(d: int) -> Bijection:
     def parts(params: tuple) -> tuple:
         w, u, b = params
         wu, ww = (w * u).sum(axis=-1, keepdims=True), (w * w).sum(axis=-1, keepdims=True)
-        wv = _softplus(wu) - 1
-        return w, u, b, wu, ww, wv, u + (wv - wu) * w / ww
+        soft = _softplus(wu)  # = 1 + w.v
+        return w, u, b, wu, ww, soft, u + (soft - 1 - wu) * w / ww
 
     def along(w: NDArray, x: NDArray) -> NDArray:
         return (_width(x, d) * w[..., None, :]).sum(axis=-1)  # vecdot would conjugate a complex step
 
     def apply(params: tuple, x: NDArray) -> tuple:
-        w, u, b, wu, ww, wv, v = parts(params)
+        w, u, b, wu, ww, soft, v = parts(params)
+        wv = soft - 1
         t = np.tanh(along(w, x) + b)
         p = 1 - t**2
-        det = p * (1 + wv) + t**2  # = 1 + p w.v, without cancellation
+        det = p * soft + t**2  # = 1 + p w.v, without cancellation
 
         def pullback(grad: tuple) -> tuple:
             dz, dlogdet = grad
@@ -612,8 +613,8 @@ def planar(d: int) -> Bijection:
         return (x + t[..., None] * v[..., None, :], np.log(det)), pullback
 
     def inverse(params: tuple, z: NDArray) -> NDArray:
-        w, _, b, _, _, wv, v = parts(params)
-        goal = along(w, z) + b
+        w, _, b, _, _, soft, v = parts(params)
+        goal, wv = along(w, z) + b, soft - 1
         low, high = goal - np.abs(wv), goal + np.abs(wv)
         for _ in range(60):  # a + w.v tanh(a) increases with a
             middle = (low + high) / 2

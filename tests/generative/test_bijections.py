@@ -162,7 +162,7 @@ def test_total_mass_is_one(name, rng):
         "planar": chain(planar(2), planar(2)),
     }[name]
     log_density, _ = likelihood(flow)
-    x, volume = grid_nodes([-9.0, -9.0], [9.0, 9.0], 360)
+    x, volume = grid_nodes([-12.0, -12.0], [12.0, 12.0], 400)
     mass = np.exp(log_density(drawn(flow, rng, 2), x)).sum(axis=-1) * volume
     # A spline's derivative has kinks, where the midpoint rule is of order two.
     np.testing.assert_allclose(mass, 1, rtol=0, atol=2e-4 if name == "chain" else 1e-9)
