@@ -1100,7 +1100,9 @@ case(
 )
 case(
     transport.network_field,
-    lambda theta, x, t: [(*lead(theta, 1), np.shape(x)[-2], 1), (*lead(theta, 1), np.shape(x)[-2])],
+    lambda theta, x, t: [
+        (*np.broadcast_shapes(lead(theta, 1), lead(x, 2)), np.shape(x)[-2], *own) for own in ((1,), ())
+    ],
     loose="theta x",
     call=lambda theta, x, t: transport.network_field(networks.mlp(2, 1), theta)(x, t),
     theta=np.array([0.5, 1.0, -1.0]),

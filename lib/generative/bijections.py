@@ -372,7 +372,10 @@ def flip() -> Bijection:
     """
     return Bijection(
         no_parameters,
-        lambda params, x: ((x[..., ::-1], np.zeros_like(x[..., 0])), lambda grad: ((), grad[0][..., ::-1])),
+        lambda params, x: (
+            (x[..., ::-1], np.zeros(x.shape[:-1], x.dtype)),
+            lambda grad: ((), grad[0][..., ::-1]),
+        ),
         lambda params, z: z[..., ::-1],
     )
 
