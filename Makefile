@@ -13,7 +13,7 @@ installed = .venv/.installed
 browser = .venv/.browser
 libraries = node_modules/.package-lock.json
 
-.PHONY: help book test lab refresh test-browser test-lab test-mutants test-matrix test-accidents bench clean
+.PHONY: help book pdf test lab refresh test-browser test-lab test-mutants test-matrix test-accidents bench clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -21,6 +21,9 @@ help: ## list these commands
 book: $(installed) $(libraries) ## build the book into _build/html; fails on any error or warning
 	@$(python) -m tools.build
 	@echo "$(CURDIR)/_build/html/index.html"
+
+pdf: book $(browser) ## print the book, and each chapter, into _build/html/pdf; needs Chromium
+	@$(python) -m tools.pdf
 
 test: $(installed) ## lint, unit tests, and every notebook against its stored outputs
 	@$(python) -m pytest -q -n auto --dist loadfile --no-loadscope-reorder --nbval-keep

@@ -7,9 +7,6 @@ import numpy as np
 import pytest
 from hypothesis.configuration import set_hypothesis_home_dir
 
-# Playwright is installed for the browser tests alone.
-collect_ignore = ["chromium.py"]
-
 matplotlib.use("agg")
 # Hypothesis keeps notes, which would else be left in the checkout.
 _notes = tempfile.TemporaryDirectory()

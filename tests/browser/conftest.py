@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from chromium import chromium
 from pages import DESKTOP, HTML, PAGES, Opened, open_page
 from playwright.sync_api import Browser, BrowserContext
+
+from tools.chromium import chromium
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

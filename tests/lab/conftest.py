@@ -15,10 +15,10 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
-from chromium import chromium
 from lab import Lab
 from playwright.sync_api import Browser
 
+from tools.chromium import chromium
 from tools.notebooks import ROOT
 
 NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "_build", "node_modules", "*.egg-info")
