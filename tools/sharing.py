@@ -80,6 +80,13 @@ def report(book: dict[str, str], name: str, title: str) -> str:
     )
 
 
+def report_address(repository: str, title: str, text: str) -> str:
+    """Return where a report is filed with one click; nowhere without a repository."""
+    if not repository:
+        return ""
+    return f"{repository.rstrip('/')}/issues/new?title={quote(f'{title}: ')}&body={quote(text)}"
+
+
 def head(title: str, description: str, site: str, address: str, picture: str) -> str:
     """Return what a link to a page shows elsewhere, as tags for its head; without what is empty."""
     tags = {
@@ -125,9 +132,7 @@ def add_to_page(app: Sphinx, name: str, template: str, context: dict, doctree: n
     address = posixpath.join(config.book_address, f"{name}.html") if config.book_address else ""
     context["citation"] = citation(book, name, title, number, address)
     context["report"] = report(book, name, title)
-    if config.book_repository:
-        asked = f"title={quote(f'{title}: ')}&body={quote(context['report'])}"
-        context["report_address"] = f"{config.book_repository.rstrip('/')}/issues/new?{asked}"
+    context["report_address"] = report_address(config.book_repository, title, context["report"])
     card = card_of(Path(app.env.doc2path(name)))
     picture = f"{CARDS}/{name.replace('/', '-')}.png" if card else ""
     if picture:

@@ -1,10 +1,16 @@
 """A page that can be cited, mended, passed on and downloaded."""
 
 import json
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from bs4 import BeautifulSoup
+from jinja2 import Environment
 
 from tools import sharing
 from tools.notebooks import ROOT
 
+TOOLS = (ROOT / "_templates" / "page-tools.html").read_text(encoding="utf-8")
 BOOK = {"title": "A Book", "author": "The authors", "year": "2026", "version": "0.1.0"}
 
 
@@ -16,6 +22,25 @@ def test_a_page_is_cited():
     assert "url" not in entry
     assert "chapter" not in sharing.citation(BOOK, "intro", "Title", "", "")
     assert "{https://x.org/a.html}" in sharing.citation(BOOK, "a", "A", "", "https://x.org/a.html")
+
+
+@pytest.mark.parametrize("repository", ["https://x.org/book", "https://x.org/book/", ""])
+def test_a_mistake_is_reported_where_the_book_is_written(repository):
+    address = sharing.report_address(repository, "Bias & variance", "Page: a\nBook: b\n")
+    shown = (
+        Environment(autoescape=True)
+        .from_string(TOOLS)
+        .render(citation="@x", report="Copy me", report_address=address, book_version="0.1.0")
+    )
+    if not repository:
+        assert "Copy me" in shown
+        assert "<a " not in shown
+        return
+    link = BeautifulSoup(shown, "html.parser").a["href"]
+    assert link.startswith("https://x.org/book/issues/new?")
+    asked = {"title": ["Bias & variance: "], "body": ["Page: a\nBook: b\n"]}
+    assert parse_qs(urlsplit(link).query) == asked
+    assert "Copy me" not in shown
 
 
 def test_a_report_names_page_and_version():
