@@ -33,9 +33,10 @@ EXPECTED = {
     ],
     "06-regularization": [
         *(f"notes-eq-2-{k}" for k in range(14, 25)),
-        *(f"notes-fig-2-{k}" for k in (6, 7, 8, 9)),
+        "notes-fig-2-7",
         "notes-problem-2-5",
     ],
+    "06b-data-time-averages": [f"notes-fig-2-{k}" for k in (6, 8, 9)],
 }
 PATTERNS = {
     "equation": r"^\$\$ \((notes-eq-[\w-]+)\)$",

@@ -30,7 +30,8 @@ ALLOWED = {
         "13.5%": EXACT,
         "80%": BAND,
     },
-    "06-regularization": {"0.37": EXACT, "2.72": EXACT, "80%": BAND},
+    "06-regularization": {"80%": BAND},
+    "06b-data-time-averages": {"0.37": EXACT, "2.72": EXACT, "80%": BAND},
     "errata": {
         **dict.fromkeys(["3.16", "13.6", "0.98", "19.8"], EXACT),
         **dict.fromkeys(["32%", "68%", "94%"], CITED),

@@ -22,7 +22,7 @@ CELL_TIMEOUT = 3600
 KERNEL_TIMEOUT = 600  # the same, for a kernel to start, and to send what a cell that has ended has printed
 
 # Those that take more than a minute, the longest first: they begin first where notebooks run side by side.
-LONGEST = ("05-double-descent", "06-regularization", "07-transfer-learning")
+LONGEST = ("05-double-descent", "07-transfer-learning", "06b-data-time-averages")
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 METADATA = {

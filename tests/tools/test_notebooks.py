@@ -102,7 +102,9 @@ def test_the_tests_and_the_table_of_contents_know_exactly_the_notebooks_of_the_b
     assert sorted(set(re.findall(r"^(\S+\.ipynb)::", run.stdout, re.M))) == sorted(book)
 
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    pages = [toc["root"], *(page["file"] for part in toc["parts"] for page in part["chapters"])]
+    chapters = [chapter for part in toc["parts"] for chapter in part["chapters"]]
+    pages = [page["file"] for chapter in chapters for page in (chapter, *chapter.get("sections", []))]
+    pages.append(toc["root"])
     assert sorted(f"{page}.ipynb" for page in pages if not (ROOT / f"{page}.md").exists()) == sorted(book)
 
 
