@@ -130,6 +130,15 @@ def test_a_phone_says_which_section_this_is(chapter: Page) -> None:
     expect(chapter.locator(".here")).to_contain_text(title.strip()[:12])
 
 
+def test_what_a_link_leads_to_on_a_phone_is_not_covered(chapter: Page) -> None:
+    chapter.set_viewport_size(PHONE)
+    heading = chapter.locator(".bd-article h2").nth(3)
+    heading.evaluate("heading => heading.scrollIntoView({ behavior: 'instant' })")
+    expect(chapter.locator(".here")).to_be_visible()
+    bar = chapter.locator(".here").bounding_box()
+    assert heading.bounding_box()["y"] >= bar["y"] + bar["height"]
+
+
 def test_a_page_can_be_cited(chapter: Page) -> None:
     chapter.get_by_text("Cite this page").click()
     entry = chapter.locator(".page-tools pre").first
