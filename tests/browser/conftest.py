@@ -10,14 +10,10 @@ from playwright.sync_api import Browser, BrowserContext
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that asks for ``opened`` or ``path`` on every page; side by side, a page stays with one."""
-    names = [path.relative_to(HTML).as_posix() for path in PAGES]
-    pages = [
-        pytest.param(path, id=name, marks=pytest.mark.xdist_group(name))
-        for path, name in zip(PAGES, names, strict=True)
-    ]
+    """Run a test that asks for ``opened`` or ``path`` on every page."""
+    ids = [path.relative_to(HTML).as_posix() for path in PAGES]
     for name in {"opened", "path"} & set(metafunc.fixturenames):
-        metafunc.parametrize(name, pages, indirect=name == "opened", scope="module")
+        metafunc.parametrize(name, PAGES, ids=ids, indirect=name == "opened", scope="module")
 
 
 @pytest.fixture(scope="session", autouse=True)
