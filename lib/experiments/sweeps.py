@@ -16,6 +16,7 @@ import hashlib
 import inspect
 import os
 import pickle
+import signal
 import tempfile
 import threading
 import time
@@ -245,6 +246,12 @@ def end_with(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def _begin(parent: int) -> None:
+    """Begin a worker, which leaves Ctrl-C to its parent: the shell sends it to both."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with(parent)
+
+
 @contextmanager
 def _executor(jobs: int | None) -> Iterator[Executor]:
     """Yield what runs the calls: processes of this machine, or the Dask cluster that joblib was told of."""
@@ -255,7 +262,7 @@ def _executor(jobs: int | None) -> Iterator[Executor]:
     if hasattr(backend, "client"):
         executor, stop = backend.client.get_executor(pure=False), {"wait": False}
     else:
-        executor = ProcessPoolExecutor(jobs, env=WORKER, initializer=end_with, initargs=(os.getpid(),))
+        executor = ProcessPoolExecutor(jobs, env=WORKER, initializer=_begin, initargs=(os.getpid(),))
         stop = {"kill_workers": True}
     try:
         yield executor

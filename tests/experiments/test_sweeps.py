@@ -84,6 +84,15 @@ def test_results_are_in_the_order_of_the_settings():
     assert sweep(square, [], jobs=2) == []
 
 
+def leaves_ctrl_c_to_its_parent(_):
+    return signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+
+
+def test_a_process_does_not_hear_ctrl_c():
+    # What interrupts a worker between two settings would print a traceback before the sweep's own words.
+    assert sweep(leaves_ctrl_c_to_its_parent, [0], jobs=1) == [True]
+
+
 def test_each_process_has_one_blas_thread(monkeypatch):
     names = ["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"]
     for name in names:
